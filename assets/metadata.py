@@ -1,0 +1,75 @@
+"""What the Dagster UI shows of a stage: counts, tokens, seconds, and the tables and histograms worth a look."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from pipeline.stages import Report, Session
+from pipeline.stages.overview import evaluation_table, label_counts, sample_labels, taxonomy_table
+
+__all__ = ["describe"]
+
+BAR = 24  # characters of the longest bar
+
+
+def describe(report: Report, session: Session) -> dict[str, Any]:
+    """Describe what a stage did."""
+    about: dict[str, Any] = {
+        "dagster/row_count": report.total,
+        "made_in_this_run": report.made,
+        "seconds": round(report.seconds, 2),
+        "model_calls": report.calls,
+        "tokens_in": report.tokens_in,
+        "tokens_out": report.tokens_out,
+        "store": dg.MetadataValue.path(str(session.folder / "labels.duckdb")),
+    }
+    return about | (SHOWN[report.stage](session) if report.stage in SHOWN else {})
+
+
+def _taxonomy(session: Session) -> dict[str, Any]:
+    rows = taxonomy_table(session.store)
+    return {"taxonomy": _table(["name", "description", "documents"], rows), "categories": len(rows)}
+
+
+def _histogram(session: Session) -> dict[str, Any]:
+    rows = label_counts(session.store)
+    most = max((row["documents"] for row in rows), default=0) or 1
+    bars = [{**row, "category": row["category"] or "(none)", "": "█" * round(BAR * row["documents"] / most)} for row in rows]
+    return {"label_histogram": _table(["category", "documents", "", "mean_probability"], bars)}
+
+
+def _labelled(session: Session) -> dict[str, Any]:
+    return _histogram(session) | {"examples": _table(["text", "category", "probability", "labelled_by"], sample_labels(session.store, 10))}
+
+
+def _evaluation(session: Session) -> dict[str, Any]:
+    return {"figures": _table(["subject", "metric", "slice", "value", "low", "high", "n", "judge"], evaluation_table(session.store))}
+
+
+def _rejects(session: Session) -> dict[str, Any]:
+    columns, rows = session.store.query("select reason, count(*) as rows from rejects group by reason order by rows desc")
+    return {"rejects": _table(columns, [dict(zip(columns, row, strict=True)) for row in rows])} if rows else {"rejects": "none"}
+
+
+SHOWN: Mapping[str, Callable[[Session], dict[str, Any]]] = {
+    "documents": _rejects,
+    "taxonomy": _taxonomy,
+    "labels": _histogram,
+    "predictions": _labelled,
+    "evaluation": _evaluation,
+}
+
+
+def _table(columns: list[str], rows: list[dict[str, Any]]) -> dg.MarkdownMetadataValue:
+    """Lay rows out as a Markdown table, which the UI shows in place."""
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(_cell(row.get(column)) for column in columns) + " |" for row in rows]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")[:200]

@@ -1,0 +1,60 @@
+"""Runs a project's job in this process, with the run recorded in the Dagster instance like one from the UI."""
+
+import time
+from pathlib import Path
+
+import dagster as dg
+
+from assets.definitions import build_definitions
+from assets.resources import close_all, open_session, show_progress
+from pipeline.errors import LinnaeusError
+from pipeline.settings import Project
+from pipeline.stages import Progress
+
+__all__ = ["RunFailedError", "run_project"]
+
+
+class RunFailedError(LinnaeusError):
+    """Report the stages that failed, each with its reason."""
+
+
+def run_project(project: Project, *, workspace: Path, stages: list[str] | None, progress: Progress) -> str:
+    """Materialise a project's assets, or some of them, and run their checks.
+
+    :return: the run's id.
+    :raises RunFailedError: when a stage failed or a blocking check did not hold.
+    """
+    show_progress(progress)
+    job = build_definitions(workspace).resolve_job_def(project.name)
+    selection = [dg.AssetKey([project.name, stage]) for stage in stages] if stages else None
+    began = time.monotonic()
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(instance=instance, run_config=quiet, asset_selection=selection, raise_on_error=False)
+    try:
+        _finish(result, time.monotonic() - began)
+    finally:
+        close_all()
+    return result.run_id
+
+
+def _finish(result: dg.ExecuteInProcessResult, seconds: float) -> None:
+    session = open_session(result.run_id)
+    if session is not None:
+        session.store.end_run(result.run_id, status="done" if result.success else "failed", seconds=seconds)
+        session.store.publish()
+    if not result.success:
+        raise RunFailedError("\n".join(_reasons(result)) or "The run failed; see it in the Dagster UI.")
+
+
+def _reasons(result: dg.ExecuteInProcessResult) -> list[str]:
+    reasons = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            message = data.user_failure_data.description if data.user_failure_data else None
+            if message is None and data.error is not None:
+                innermost = data.error.cause or data.error
+                message = innermost.message.strip()
+            reasons.append(f"{event.node_name.split('__')[-1]}: {message}")
+    return reasons

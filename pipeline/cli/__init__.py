@@ -1,0 +1,5 @@
+"""The command line: `linnaeus init | plan | run | status | sql | label | doctor`."""
+
+from pipeline.cli.main import app, main
+
+__all__ = ["app", "main"]

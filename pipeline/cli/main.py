@@ -1,0 +1,202 @@
+"""The commands. Results go to standard output, progress and errors to standard error; --json is for machines."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from pipeline.cli.progress import ConsoleProgress
+from pipeline.cli.show import show_json, show_run, show_status, show_table
+from pipeline.errors import LinnaeusError, ProjectError
+from pipeline.settings import Project
+from pipeline.stages import STAGES, Session, project_state, state_folder
+from pipeline.store import Store
+from pipeline.workspace import find_project, find_workspace
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Unlabelled text in; taxonomy, labels, a classifier and SQL tables out.",
+)
+output = Console(highlight=False, soft_wrap=False)
+errors = Console(stderr=True, highlight=False)
+
+Name = Annotated[str, typer.Argument(help="Name of the project: a file in projects/, without .yaml.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON, for machines.")]
+STOPPED = 130
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="Name of the new project.")],
+    file: Annotated[Path, typer.Option(help="File or folder with your texts.")],
+    use_case: Annotated[str, typer.Option(help="The question the labels answer.")] = "what is each text about",
+    text: Annotated[str | None, typer.Option(help="Column of the text; guessed when absent.")] = None,
+    id_column: Annotated[str | None, typer.Option("--id", help="Column of a unique id.")] = None,
+) -> None:
+    """Write a project file for your own text, every key explained."""
+    from pipeline.cli.init import write_project
+
+    path = find_workspace() / "projects" / f"{name}.yaml"
+    project = write_project(path, corpus=file, use_case=use_case, text=text, id_column=id_column)
+    output.print(f"Wrote {path}: text from column {project.corpus.text!r}, ids from {project.corpus.id or 'the content'}.")
+    output.print(f"Read it through, then: linnaeus plan {name} && linnaeus run {name}")
+
+
+@app.command()
+def plan(name: Name, as_json: Json = False) -> None:
+    """Say what a run would do: calls, tokens and about how long, before it runs."""
+    from pipeline.stages.plan import plan as make_plan
+
+    with Session(find_project(name, find_workspace()), progress=ConsoleProgress(errors)) as session:
+        planned = make_plan(session)
+    if as_json:
+        show_json(output, [asdict(row) for row in planned])
+        return
+    rows = [(row.stage, row.rows, row.calls, row.tokens_in, row.tokens_out, round(row.seconds, 1), row.note) for row in planned]
+    show_table(output, ["stage", "rows to make", "calls", "tokens in", "tokens out", "seconds", ""], rows, title=f"Plan of {name}")
+    calls, seconds = sum(row.calls for row in planned), sum(row.seconds for row in planned)
+    output.print(f"About {calls} model calls and {seconds / 60:.1f} minutes. Tokens are estimated from characters.")
+
+
+@app.command()
+def run(
+    name: Name,
+    only: Annotated[list[str] | None, typer.Option(help="Only this stage; may be given several times.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a project: the same assets and the same run history as in the Dagster UI."""
+    workspace = find_workspace()
+    project = find_project(name, workspace)
+    unknown = set(only or ()) - set(STAGES)
+    if unknown:
+        raise ProjectError(f"There is no stage {', '.join(sorted(unknown))}; the stages are {', '.join(STAGES)}.")
+    _set_up_dagster(workspace)
+    from assets.run import run_project
+
+    began = time.monotonic()
+    run_project(project, workspace=workspace, stages=only or None, progress=ConsoleProgress(errors))
+    store = Store.open(project_state(project))
+    if as_json:
+        show_json(output, _status(project, store))
+    else:
+        show_run(output, project, store, seconds=time.monotonic() - began)
+
+
+@app.command()
+def status(name: Name, as_json: Json = False) -> None:
+    """Show counts, costs and figures of a project."""
+    project = find_project(name, find_workspace())
+    summary = _status(project, _store(project))
+    if as_json:
+        show_json(output, summary)
+    else:
+        show_status(output, project, summary)
+
+
+@app.command()
+def sql(
+    name: Name,
+    query: Annotated[str, typer.Argument(help="Any SQL that reads; see `show tables`.")],
+    as_json: Json = False,
+    limit: Annotated[int, typer.Option(min=1, help="Most rows to show.")] = 1000,
+) -> None:
+    """Query a project's tables and views, also while it runs."""
+    columns, rows = _store(find_project(name, find_workspace())).query(query, limit=limit)
+    if as_json:
+        show_json(output, [dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        show_table(output, columns, rows)
+
+
+@app.command()
+def label(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="CSV, JSON lines or Parquet file to label.")],
+    out: Annotated[Path | None, typer.Option(help="File to write; FILE.labelled with the same ending when absent.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of the text; the project's when absent.")] = None,
+) -> None:
+    """Label a new file with the project's student; no model server is needed."""
+    from pipeline.cli.label import label_file
+    from pipeline.stages import load_current_student
+
+    project = find_project(name, find_workspace())
+    _store(project)
+    began = time.monotonic()
+    with Session(project, progress=ConsoleProgress(errors)) as session:
+        target = out or file.with_name(f"{file.stem}.labelled{file.suffix}")
+        done = label_file(file, project=project, student=load_current_student(session), embedder=session.embedder, output=target, text=text)
+    seconds = time.monotonic() - began
+    output.print(f"Labelled {done.labelled} rows in {seconds:.1f} s ({done.labelled / seconds:.0f}/s): {done.output}")
+    if done.rejects:
+        output.print(f"{done.rejected} rows could not be used: {done.rejects}")
+
+
+@app.command()
+def doctor(name: Annotated[str | None, typer.Argument(help="Only this project.")] = None, as_json: Json = False) -> None:
+    """Say what this machine has, what is missing and how to get it."""
+    from pipeline.cli.doctor import examine
+
+    findings = list(examine(find_workspace(), name))
+    if as_json:
+        show_json(output, [{"what": what, "good": good, "detail": detail} for what, good, detail in findings])
+        return
+    for what, good, detail in findings:
+        output.print(f"{'[green]ok  [/green]' if good else '[yellow]look[/yellow]'}  {what:<40} {escape(detail)}", soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line; a named error is a message and exit status 1, never a traceback alone."""
+    with _named_errors():
+        app()
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except LinnaeusError as error:
+        errors.print(f"[red]{type(error).__name__}[/red]: {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print("Stopped. What was finished is kept; run the same command again to go on.")
+        sys.exit(STOPPED)
+    except OSError as error:
+        errors.print(f"[red]{type(error).__name__}[/red]: {escape(str(error))}. What was finished is kept; mend this and run the same command again.")
+        sys.exit(1)
+
+
+def _store(project: Project) -> Store:
+    folder = project_state(project)
+    if not (folder / "labels.duckdb").exists():
+        raise ProjectError(f"Project {project.name} has not been run yet: `linnaeus run {project.name}`.")
+    return Store.open(folder)
+
+
+def _status(project: Project, store: Store) -> dict[str, object]:
+    from pipeline.stages.overview import status as sum_up
+
+    return {"project": project.name, **sum_up(store)}
+
+
+def _set_up_dagster(workspace: Path) -> None:
+    """Point Dagster at this workspace before it is imported: its instance, and its state beside the tables."""
+    state = state_folder(workspace)
+    home = workspace if (workspace / "dagster.yaml").exists() else state / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    (state / "dagster").mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("LINNAEUS_STATE", str(state))
+    os.environ.setdefault("LINNAEUS_HOME", str(workspace))
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")

@@ -1,0 +1,26 @@
+"""Plain text: one document a line of a file, or one document a file of a folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.corpus.rows import RawRow, faulty_bytes, read_lines, without_mark
+
+__all__ = ["read_text_file", "read_text_lines"]
+
+
+def read_text_lines(path: Path, name: str) -> Iterator[RawRow]:
+    """Read one document a line; blank lines are passed over."""
+    for line in read_lines(path):
+        if line.faulty:
+            yield faulty_bytes(name, line.number, line.raw)
+        elif line.text.strip():
+            yield RawRow(name, line.number, {"text": line.text.rstrip("\r\n"), "file": name})
+
+
+def read_text_file(path: Path, name: str) -> Iterator[RawRow]:
+    """Read a whole file as one document."""
+    raw = without_mark(path.read_bytes(), path)
+    try:
+        yield RawRow(name, 1, {"text": raw.decode("utf-8"), "file": name})
+    except UnicodeDecodeError:
+        yield faulty_bytes(name, 1, raw)

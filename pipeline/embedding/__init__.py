@@ -1,0 +1,5 @@
+"""Embedders behind one method."""
+
+from pipeline.embedding.encoder import Embedder, Matrix, SentenceEmbedder
+
+__all__ = ["Embedder", "Matrix", "SentenceEmbedder"]

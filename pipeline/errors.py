@@ -1,0 +1,86 @@
+"""The tree of named errors.
+
+LinnaeusError
+├── ProjectError            the project file: every mistake at once, before any model call
+├── CorpusError             the corpus cannot be read, or holds too little to work on
+├── WeightsError            model weights missing, damaged or not to be had
+├── EngineError             the model server cannot be started or reached
+│   └── EngineGoneError          it answered before and does not any more
+├── PromptError             a prompt file or its variables are wrong
+├── TaxonomyError           no valid taxonomy could be made
+├── TrainingError           the labels do not allow a student to be trained
+├── ArtefactError           a stored student is damaged or does not belong here
+└── StoreError              the DuckDB file cannot be opened, locked or written
+    └── StoreLockedError         another process held the writer's lock for too long
+
+A row that cannot be used is not an error but a `Reject`; a question that the model fails is a `Failure`.
+Each message says what was found, what was expected and what to do.
+
+    try:
+        run(project)
+    except LinnaeusError as error:
+        print(error)
+"""
+
+__all__ = [
+    "ArtefactError",
+    "CorpusError",
+    "EngineError",
+    "EngineGoneError",
+    "LinnaeusError",
+    "ProjectError",
+    "PromptError",
+    "StoreError",
+    "StoreLockedError",
+    "TaxonomyError",
+    "TrainingError",
+    "WeightsError",
+]
+
+
+class LinnaeusError(Exception):
+    """Stop the run with a message for the person who started it."""
+
+
+class ProjectError(LinnaeusError):
+    """Report every mistake of a project file."""
+
+
+class CorpusError(LinnaeusError):
+    """Report a corpus that cannot be read or holds too little."""
+
+
+class WeightsError(LinnaeusError):
+    """Report weights that are missing, damaged or not to be had."""
+
+
+class EngineError(LinnaeusError):
+    """Report a model server that cannot be started or reached."""
+
+
+class EngineGoneError(EngineError):
+    """Report a model server that answered before and does not any more."""
+
+
+class PromptError(LinnaeusError):
+    """Report a prompt file or variables that are wrong."""
+
+
+class TaxonomyError(LinnaeusError):
+    """Report that no valid taxonomy could be made."""
+
+
+class TrainingError(LinnaeusError):
+    """Report labels from which no student can be trained."""
+
+
+class ArtefactError(LinnaeusError):
+    """Report a stored student that is damaged or does not belong here."""
+
+
+class StoreError(LinnaeusError):
+    """Report a DuckDB file that cannot be opened or written."""
+
+
+class StoreLockedError(StoreError):
+    """Report that another process held the writer's lock for too long."""

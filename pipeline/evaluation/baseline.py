@@ -1,0 +1,60 @@
+"""The baseline that TnT-LLM compares itself with: k-means on the vectors of the texts, and names by the model (section 4.1)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.cluster import KMeans
+
+from pipeline.answers import CategoryAnswer
+from pipeline.embedding import Matrix
+from pipeline.ids import content_id
+from pipeline.prompts import load_prompt
+from pipeline.records import Category, Document, Taxonomy
+from pipeline.serving.contract import Chat, Question, Structured
+from pipeline.settings import Project
+
+__all__ = ["baseline_id", "cluster_baseline"]
+
+TEXTS = 10  # texts of a cluster shown to the model
+
+
+def baseline_id(documents: Sequence[Document], size: int, *, project: Project, model: str) -> str:
+    """Hash what determines the baseline."""
+    about = [load_prompt("name_cluster").fingerprint, model, project.use_case, project.taxonomy.language, project.embedder, project.seed]
+    return content_id("tax", ["clusters", [document.text_hash for document in documents], size, about])
+
+
+def cluster_baseline(documents: Sequence[Document], vectors: Matrix, *, size: int, chat: Chat, project: Project) -> Taxonomy:
+    """Cluster the documents and have the model name each cluster from the texts nearest its centre."""
+    size = min(size, len(documents))
+    places = KMeans(size, n_init=10, random_state=project.seed).fit_predict(vectors)
+    clusters = [_nearest_first(vectors, np.flatnonzero(places == place)) for place in range(size)]
+    prompt = load_prompt("name_cluster")
+    questions = (
+        Question(
+            "baseline",
+            prompt.fingerprint,
+            prompt.render(
+                use_case=project.use_case,
+                language=project.taxonomy.language,
+                texts=[" ".join(documents[index].text.split()[:40]) for index in cluster[:TEXTS]],
+            ),
+            Structured(CategoryAnswer),
+            prompt.about.max_tokens,
+            seed=project.seed,
+        )
+        for cluster in clusters
+    )
+    taxonomy_id = baseline_id(documents, size, project=project, model=chat.model)
+    categories = []
+    for number, (cluster, reply) in enumerate(zip(clusters, chat.ask(questions), strict=True), start=1):
+        named = reply.value if isinstance(reply.value, CategoryAnswer) else CategoryAnswer(name=f"Cluster {number}", description=reply.outcome)
+        members = tuple(documents[index].text_hash for index in cluster)
+        categories.append(Category(content_id("cat", [taxonomy_id, number]), named.name, named.description, members=members))
+    return Taxonomy(taxonomy_id, "baseline", 0, None, project.use_case, "clusters", tuple(categories))
+
+
+def _nearest_first(vectors: Matrix, indices: npt.NDArray[np.intp]) -> list[int]:
+    likeness = vectors[indices] @ vectors[indices].mean(axis=0)
+    return [int(index) for index in indices[np.argsort(-likeness, kind="stable")]]

@@ -1,0 +1,130 @@
+"""Prompts are files: front matter, then one Jinja template a turn.
+
+A file in `prompts/` opens with YAML between two `---` lines (class `FrontMatter`; unknown keys are refused) and goes on
+with turns, each headed by a line `@system`, `@user` or `@assistant`. Document text goes through the filter `data`, which
+takes away its power to close the delimiter or to imitate a turn of the conversation.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+import jinja2.meta
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import PromptError
+from pipeline.ids import content_id
+from pipeline.serving.contract import Message
+
+__all__ = ["PROMPT_FOLDER", "FrontMatter", "Prompt", "as_data", "load_prompt", "prompt_names"]
+
+PROMPT_FOLDER = Path(__file__).resolve().parent.parent / "prompts"
+TURN = re.compile(r"^@(system|user|assistant)[ \t]*$", re.MULTILINE)
+
+
+class FrontMatter(BaseModel):
+    """What a prompt file says of itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    purpose: str = Field(min_length=1)
+    inputs: tuple[str, ...]
+    answers: Literal["line", "choice", "structured"]
+    max_tokens: int = Field(gt=0)
+    temperature: float = Field(0.0, ge=0, le=2)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt file, checked and ready to render."""
+
+    name: str
+    about: FrontMatter
+    turns: tuple[tuple[Literal["system", "user", "assistant"], str], ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Name the prompt and hash all that is in the file: part of the key of every row made with it."""
+        return f"{self.name}@{content_id('prompt', [self.about.model_dump(), self.turns])}"
+
+    def render(self, **inputs: Any) -> tuple[Message, ...]:
+        """Fill in the inputs.
+
+        :raises PromptError: naming every input that is missing or unknown.
+        """
+        missing, unknown = set(self.about.inputs) - set(inputs), set(inputs) - set(self.about.inputs)
+        if missing or unknown:
+            raise PromptError(
+                f"Prompt {self.name} takes the inputs {', '.join(self.about.inputs)};"
+                f" missing: {', '.join(sorted(missing)) or 'none'}; unknown: {', '.join(sorted(unknown)) or 'none'}."
+            )
+        return tuple(Message(role, _environment().from_string(body).render(**inputs).strip()) for role, body in self.turns)
+
+
+def as_data(text: str) -> str:
+    """Take the meaning from everything in a text that could end its delimiter or start a turn, and keep it readable."""
+    return text.replace("<|", "< |").replace("|>", "| >").replace("</", "< /").replace("[INST]", "[ INST]").replace("[/INST]", "[ /INST]")
+
+
+def load_prompt(name: str, folder: Path = PROMPT_FOLDER) -> Prompt:
+    """Read a prompt file and check its front matter and variables.
+
+    :raises PromptError: when the file is missing, or says other things than it holds.
+    """
+    return _load(name, folder)
+
+
+def prompt_names(folder: Path = PROMPT_FOLDER) -> list[str]:
+    """List the prompts there are."""
+    return sorted(path.stem for path in folder.glob("*.md") if path.stem != "README")
+
+
+@cache
+def _load(name: str, folder: Path) -> Prompt:
+    path = folder / f"{name}.md"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise PromptError(f"There is no prompt {name!r}; the prompts are {', '.join(prompt_names(folder))}.") from error
+    head, separator, body = text.removeprefix("---\n").partition("\n---\n")
+    if not text.startswith("---\n") or not separator:
+        raise PromptError(f"{path.name} must open with front matter between two lines of '---'.")
+    try:
+        about = FrontMatter.model_validate(yaml.safe_load(head))
+    except (ValidationError, yaml.YAMLError) as error:
+        raise PromptError(f"The front matter of {path.name} is wrong: {error}") from error
+    prompt = Prompt(name=name, about=about, turns=_turns(path.name, body))
+    _check_variables(prompt)
+    return prompt
+
+
+def _turns(file: str, body: str) -> tuple[tuple[Literal["system", "user", "assistant"], str], ...]:
+    pieces = TURN.split(body)
+    if len(pieces) < 3 or pieces[0].strip():
+        raise PromptError(f"{file} must hold turns, each headed by a line @system, @user or @assistant.")
+    return tuple((role, text.strip("\n")) for role, text in zip(pieces[1::2], pieces[2::2], strict=True))  # type: ignore[misc]
+
+
+def _check_variables(prompt: Prompt) -> None:
+    used: set[str] = set()
+    for _, body in prompt.turns:
+        try:
+            used |= jinja2.meta.find_undeclared_variables(_environment().parse(body))
+        except jinja2.TemplateSyntaxError as error:
+            raise PromptError(f"Prompt {prompt.name} is not a valid template: {error}") from error
+    if used != set(prompt.about.inputs):
+        raise PromptError(f"Prompt {prompt.name} declares the inputs {sorted(prompt.about.inputs)} and uses {sorted(used)}.")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    # Not HTML: autoescape would turn quotes of a document into entities that the model then copies into its answer.
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    filters: Mapping[str, Any] = {"data": as_data}
+    environment.filters.update(filters)
+    return environment

@@ -1,0 +1,26 @@
+"""Engines behind one client: structured answers with scores, retries, and a ledger of calls."""
+
+from pipeline.serving.client import OpenAIChat
+from pipeline.serving.connection import Server
+from pipeline.serving.contract import Answer, AnswerForm, Chat, Choice, Ledger, Line, Message, Outcome, Question, Structured
+from pipeline.serving.engines import EmbeddedServer, RemoteServer, VllmServer, describe_engine, open_chat
+
+__all__ = [
+    "Answer",
+    "AnswerForm",
+    "Chat",
+    "Choice",
+    "EmbeddedServer",
+    "Ledger",
+    "Line",
+    "Message",
+    "OpenAIChat",
+    "Outcome",
+    "Question",
+    "RemoteServer",
+    "Server",
+    "Structured",
+    "VllmServer",
+    "describe_engine",
+    "open_chat",
+]

@@ -1,0 +1,241 @@
+"""The project file: one typed YAML file in `projects/` says everything a run depends on.
+
+Unknown keys are refused and every mistake is listed at once, before anything is read or asked. Paths are relative to
+the project file. Keys of servers are never written here: `engine.key_env` names the environment variable.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from pipeline.errors import ProjectError
+
+__all__ = [
+    "AnnotationSettings",
+    "CorpusSettings",
+    "EngineSettings",
+    "EvaluationSettings",
+    "Project",
+    "SizeRange",
+    "StudentSettings",
+    "TaxonomySettings",
+    "explained_keys",
+    "load_project",
+]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class Settings(BaseModel):
+    """Refuse unknown keys and any change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CorpusSettings(Settings):
+    """Where the documents are and which columns hold what."""
+
+    path: Text = Field(description="File or folder of the documents, relative to this file, or a data set name of a hub.")
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "arrow", "text", "hub"] = Field(
+        "auto", description="Format of the file; auto goes by its ending."
+    )
+    text: Text = Field("text", description="Column that holds the text.")
+    id: Text | None = Field(None, description="Column that holds a unique id; without one, ids are made from the content.")
+    gold: Text | None = Field(None, description="Column with known labels. Evaluation alone reads it.")
+    metadata: tuple[Text, ...] = Field((), description="Columns to keep beside the text.")
+    split: Text = Field("train", description="Split of a hub data set.")
+    limit: int | None = Field(None, gt=0, description="Read only this many rows.")
+
+
+class EngineSettings(Settings):
+    """Which model answers, and where it runs."""
+
+    kind: Literal["embedded", "vllm", "url"] = Field(
+        "embedded",
+        description="embedded: llama.cpp on this machine, no GPU needed. vllm: start or join a vLLM server. url: any OpenAI-compatible server.",
+    )
+    model: Text = Field(
+        "qwen2.5-coder-1.5b-instruct",
+        description="Embedded: a built-in name or a GGUF file. vLLM and url: the model's name on the server.",
+    )
+    base_url: Text | None = Field(None, description="Address of a running server, as http://127.0.0.1:8000/v1. vLLM: started here when absent.")
+    key_env: Text | None = Field(None, description="Name of the environment variable that holds the server's key.")
+    port: int | None = Field(None, ge=1, le=65535, description="Port to serve on; a free one when absent.")
+    context_tokens: int = Field(4096, ge=512, description="Longest prompt plus answer, in tokens.")
+    concurrency: int = Field(4, ge=1, le=256, description="Questions in flight at once.")
+    timeout_seconds: float = Field(300.0, gt=0, description="Longest wait for one answer.")
+    attempts: int = Field(3, ge=1, le=10, description="Attempts at one question before it is recorded as failed.")
+    start_seconds: float = Field(600.0, gt=0, description="Longest wait for a server to come up.")
+    arguments: tuple[str, ...] = Field((), description="Further command-line arguments for `vllm serve`.")
+
+    @model_validator(mode="after")
+    def _address_where_needed(self) -> "EngineSettings":
+        if self.kind == "url" and self.base_url is None:
+            raise ValueError("engine.kind is 'url' but engine.base_url is missing; give the server's address, as http://127.0.0.1:8000/v1")
+        if self.kind == "embedded" and self.base_url is not None:
+            raise ValueError("engine.base_url has no meaning with engine.kind 'embedded'; use kind 'url' or 'vllm' to join a server")
+        return self
+
+
+class SizeRange(Settings):
+    """How few and how many categories are wanted."""
+
+    min: int = Field(ge=2, le=200)
+    max: int = Field(ge=2, le=200)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "SizeRange":
+        if self.min > self.max:
+            raise ValueError(f"taxonomy size: min {self.min} is larger than max {self.max}")
+        return self
+
+
+class TaxonomySettings(Settings):
+    """How the categories are found."""
+
+    size: SizeRange = Field(SizeRange(min=8, max=20), description="Number of categories: an exact number, or {min, max} to choose within.")
+    sample: int = Field(300, ge=10, description="Documents the categories are induced from.")
+    minibatch: int = Field(200, ge=10, description="Documents of one step: the first makes the categories, each further one updates them.")
+    summary_words: int = Field(25, ge=5, le=200, description="Longest summary; shorter texts are their own summary.")
+    language: Text = Field("English", description="Language of phrases, names and descriptions.")
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _exact_number_as_range(cls, size: Any) -> Any:
+        return {"min": size, "max": size} if isinstance(size, int) and not isinstance(size, bool) else size
+
+
+class AnnotationSettings(Settings):
+    """How many documents the model labels, and which are held out."""
+
+    sample: int = Field(400, ge=10, description="Documents that the model labels.")
+    held_out: float = Field(0.4, gt=0, lt=1, description="Share of them kept from the students, to measure them on.")
+    max_words: int = Field(300, ge=10, description="Words of a document shown to the model; longer ones are cut and flagged.")
+
+
+class StudentSettings(Settings):
+    """Which classifier learns from the labels."""
+
+    kind: Literal["logistic_regression"] = Field("logistic_regression", description="Kind of classifier.")
+    penalties: tuple[float, ...] = Field((0.1, 1.0, 3.0, 10.0), min_length=1, description="Values of C to choose from by cross-validation.")
+    folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validation.")
+    unlabelled: int = Field(20_000, ge=0, description="Unlabelled documents whose grouping the student learns from as well; 0 for none.")
+
+
+class EvaluationSettings(Settings):
+    """What is measured, and against what."""
+
+    baseline: bool = Field(True, description="Also run k-means with model-given names at the same number of categories.")
+    resamples: int = Field(1000, ge=100, description="Bootstrap resamples behind each interval.")
+
+
+class Project(Settings):
+    """One project: a corpus, a use case and how to work on them."""
+
+    name: Name = Field(description="Name of the project: lower case, digits and _; also the name of its Dagster group.")
+    use_case: Text = Field(description="The question that the labels answer, as: what does the customer want")
+    corpus: CorpusSettings
+    engine: EngineSettings = EngineSettings()
+    embedder: Literal["all-minilm-l6-v2"] = Field("all-minilm-l6-v2", description="Sentence embedder for grouping and for the students.")
+    taxonomy: TaxonomySettings = TaxonomySettings()
+    annotation: AnnotationSettings = AnnotationSettings()
+    students: tuple[StudentSettings, ...] = Field((StudentSettings(),), min_length=1, max_length=1)
+    evaluation: EvaluationSettings = EvaluationSettings()
+    seed: int = Field(42, description="Seed of every random choice.")
+    folder: Path = Field(Path(), exclude=True, description="Folder of the project file; filled in by load_project.")
+
+    @property
+    def student(self) -> StudentSettings:
+        """Give the student to train."""
+        return self.students[0]
+
+    @property
+    def corpus_path(self) -> Path:
+        """Give the corpus path, resolved against the project file's folder."""
+        return self.folder / Path(self.corpus.path).expanduser()
+
+    @property
+    def corpus_format(self) -> str:
+        """Give the corpus format, taken from the file's ending where it is `auto`."""
+        if self.corpus.format != "auto":
+            return self.corpus.format
+        return FORMATS.get(self.corpus_path.suffix.lower(), "text" if self.corpus_path.is_dir() else "hub")
+
+
+FORMATS = {
+    ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+    ".parquet": "parquet", ".arrow": "arrow", ".txt": "text",
+}  # fmt: skip
+
+
+def load_project(path: Path) -> Project:
+    """Read and check a project file.
+
+    :raises ProjectError: with every mistake of the file, one a line.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ProjectError(f"There is no project file {path}. `linnaeus init` writes one.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ProjectError(f"{path} must hold a mapping of keys, and holds {type(raw).__name__}. `linnaeus init` writes one to start from.")
+    mistakes: list[str] = []
+    project: Project | None = None
+    if "folder" in raw:
+        mistakes.append("folder: unknown key")
+        raw = {key: value for key, value in raw.items() if key != "folder"}
+    try:
+        project = Project.model_validate({**raw, "folder": path.resolve().parent})
+    except ValidationError as error:
+        mistakes += [_describe(mistake) for mistake in error.errors()]
+    mistakes += _missing_files(raw, path, project)
+    if mistakes or project is None:
+        count = f"{len(mistakes)} mistake{'s' if len(mistakes) != 1 else ''}"
+        raise ProjectError(f"{path} has {count}:\n" + "\n".join(f"  - {mistake}" for mistake in mistakes))
+    return project
+
+
+def _describe(mistake: Any) -> str:
+    place = ".".join(str(part) for part in mistake["loc"])
+    if mistake["type"] == "extra_forbidden":
+        return f"{place}: unknown key; the keys here are {', '.join(_keys_beside(mistake['loc']))}"
+    message = mistake["msg"].removeprefix("Value error, ")
+    if mistake["type"] == "string_pattern_mismatch":
+        message = "must be lower-case letters, digits and _, starting with a letter"
+    found = "" if mistake["type"] == "missing" or isinstance(mistake["input"], dict) else f" (found {mistake['input']!r})"
+    return f"{place}: {message}{found}" if place else f"{message}{found}"
+
+
+def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
+    model: type[BaseModel] = Project
+    for part in location[:-1]:
+        sections: dict[str, type[BaseModel]] = {
+            "corpus": CorpusSettings, "engine": EngineSettings, "taxonomy": TaxonomySettings, "size": SizeRange,
+            "annotation": AnnotationSettings, "students": StudentSettings, "evaluation": EvaluationSettings,
+        }  # fmt: skip
+        model = sections.get(str(part), model)
+    return [key for key in model.model_fields if key != "folder"]
+
+
+def _missing_files(raw: dict[str, Any], path: Path, project: Project | None) -> Iterator[str]:
+    corpus = raw.get("corpus")
+    if not isinstance(corpus, dict) or not isinstance(corpus.get("path"), str):
+        return
+    name, kind = corpus["path"], corpus.get("format", "auto")
+    found = path.resolve().parent / Path(name).expanduser()
+    looks_like_a_file = kind not in {"auto", "hub"} or found.suffix.lower() in FORMATS or name.startswith((".", "/", "~"))
+    if looks_like_a_file and not found.exists():
+        yield f"corpus.path: there is no file or folder {found}"
+
+
+def explained_keys(model: type[BaseModel] = Project) -> Iterator[tuple[str, str]]:
+    """List every key of a section with its description, in order."""
+    for key, definition in model.model_fields.items():
+        if key != "folder":
+            yield key, definition.description or (definition.annotation.__doc__ or "" if definition.annotation else "")

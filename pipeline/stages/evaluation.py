@@ -1,0 +1,63 @@
+"""The stages that measure: baseline, evaluation."""
+
+from pipeline.evaluation import Judged, baseline_id, cluster_baseline, evaluate, evaluation_id
+from pipeline.stages.labels import annotation_sample, current_taxonomy, is_held_out
+from pipeline.stages.session import Session
+
+__all__ = ["baseline", "evaluation"]
+
+MOST = 20_000  # documents that the baseline clusters
+
+
+def baseline(session: Session) -> tuple[int, int]:
+    """Cluster the documents with gold labels by k-means and name the clusters, at the taxonomy's number of categories.
+
+    Without gold labels there is nothing to compare, and nothing is made.
+    """
+    gold, project = session.store.gold(), session.project
+    if not gold or not project.evaluation.baseline:
+        session.store.mark_current(baseline_id=None)
+        return 0, 0
+    documents = [document for document in session.store.sample_texts(first=MOST) if document.text_hash in gold]
+    size = len(current_taxonomy(session).categories)
+    key = baseline_id(documents, size, project=project, model=session.chat.model)
+    made = 0
+    if session.store.find_taxonomy(key) is None:
+        session.progress.status(f"baseline: k-means with {size} clusters")
+        vectors = session.store.vectors(session.embedder.embedder_id, [document.text_hash for document in documents])
+        session.store.save([cluster_baseline(documents, vectors, size=size, chat=session.chat, project=project)])
+        made = 1
+    session.store.mark_current(baseline_id=key)
+    return made, size
+
+
+def evaluation(session: Session) -> tuple[int, int]:
+    """Measure the run, unless these very results have been measured."""
+    judged, project = _judged(session), session.project
+    key = evaluation_id(judged, resamples=project.evaluation.resamples, seed=project.seed)
+    made = 0
+    if session.store.current("evaluation_id") != key:
+        figures = evaluate(judged, resamples=project.evaluation.resamples, seed=project.seed)
+        session.store.save(figures)
+        session.store.mark_current(evaluation_id=key)
+        made = len(figures)
+    return made, len(session.store.evaluations_of(key))
+
+
+def _judged(session: Session) -> Judged:
+    store, present = session.store, current_taxonomy(session)
+    teacher, student, compared = (store.current(key) for key in ("teacher_annotator_id", "classifier_id", "baseline_id"))
+    asked = {document.text_hash for document in annotation_sample(session)}
+    given = store.labels(present.taxonomy_id, teacher) if teacher else []
+    cited = {text for category in present.categories for text in category.members}
+    sampled = [document.text_hash for document in store.sample_texts(first=session.project.taxonomy.sample)]
+    clusters = store.taxonomy(compared).categories if compared else ()
+    return Judged(
+        asked=asked,
+        taught={label.text_hash: label.category_id for label in given if label.text_hash in asked},
+        held_out={text for text in asked if is_held_out(session, text)},
+        predicted=dict(store.predictions(student)) if student else {},
+        baseline={text: cluster.category_id for cluster in clusters for text in cluster.members},
+        cited={text: text in cited for text in sampled},
+        gold=store.gold(),
+    )

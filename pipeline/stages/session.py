@@ -1,0 +1,137 @@
+"""What every stage of one run shares: the project, its store, the model, the embedder, and where progress is shown."""
+
+import contextlib
+import os
+import time
+import uuid
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from pipeline.embedding import Embedder, SentenceEmbedder
+from pipeline.serving import Chat, open_chat
+from pipeline.settings import Project
+from pipeline.store import Store, StoreLedger
+
+__all__ = ["Progress", "Quiet", "Report", "Session", "new_run_id", "project_state", "state_folder"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Progress(Protocol):
+    """Where long work shows how far it is."""
+
+    def track(self, items: Iterable[T], *, total: int, what: str, size: Callable[[T], int]) -> Iterator[T]:
+        """Pass items on, counting `size` of each towards `total`."""
+
+    def status(self, message: str) -> None:
+        """Show what is going on."""
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def track(self, items: Iterable[T], *, total: int, what: str, size: Callable[[T], int]) -> Iterator[T]:
+        """Pass items on."""
+        yield from items
+
+    def status(self, message: str) -> None:
+        """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a stage did: rows made in this run, rows there are now, and what the model spent on it."""
+
+    stage: str
+    made: int
+    total: int
+    seconds: float
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+def state_folder(root: Path) -> Path:
+    """Give the folder of everything a workspace's runs leave behind: $LINNAEUS_STATE, or `.linnaeus` in the workspace."""
+    return Path(os.environ.get("LINNAEUS_STATE") or root / ".linnaeus").expanduser().resolve()
+
+
+def project_state(project: Project) -> Path:
+    """Give the folder of one project's tables and students; project files lie in `projects/` of the workspace."""
+    return state_folder(project.folder.parent) / "projects" / project.name
+
+
+def new_run_id() -> str:
+    """Make an id for a run that sorts by time."""
+    return f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}"
+
+
+class Session:
+    """One run's view of a project; opens what it needs when it is first needed.
+
+    :param chat: answers instead of the project's engine.
+    :param embedder: embeds instead of the project's embedder.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        folder: Path | None = None,
+        run_id: str | None = None,
+        progress: Progress | None = None,
+        chat: Chat | None = None,
+        embedder: Embedder | None = None,
+    ) -> None:
+        """Open the store; the model and the embedder wait for the first question and the first text."""
+        self.project = project
+        self.folder = folder or project_state(project)
+        self.run_id = run_id or new_run_id()
+        self.progress: Progress = progress or Quiet()
+        self.store = Store.open(self.folder)
+        self._stack = contextlib.ExitStack()
+        self._chat = chat
+        self._embedder = embedder
+        self._remembered: dict[Hashable, Any] = {}
+
+    @cached_property
+    def chat(self) -> Chat:
+        """Give the project's model; its server starts with the first question."""
+        if self._chat is not None:
+            return self._chat
+        opened = open_chat(
+            self.project.engine,
+            ledger=StoreLedger(self.store),
+            run_id=self.run_id,
+            log_folder=self.folder / "logs",
+            on_status=self.progress.status,
+        )
+        return self._stack.enter_context(opened)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """Give the project's embedder; its weights load with the first text."""
+        return self._embedder or SentenceEmbedder(self.project.embedder)
+
+    def remember(self, key: Hashable, make: Callable[[], R]) -> R:
+        """Make something once in a session and keep the latest of its kind, where making it again is work for nothing."""
+        if key not in self._remembered:
+            self._remembered = {key: make()}
+        found: R = self._remembered[key]
+        return found
+
+    def close(self) -> None:
+        """Stop what this session started."""
+        self._stack.close()
+
+    def __enter__(self) -> "Session":
+        """Use the session in a `with` block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop what this session started."""
+        self.close()

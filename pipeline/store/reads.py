@@ -1,0 +1,295 @@
+"""What a store can be asked: each read is short, and holds no lock when it returns."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.errors import StoreError
+from pipeline.records import Category, Change, Document, Evaluation, Failure, Label, Student, Summary, Taxonomy
+from pipeline.store.tables import TABLES, from_json
+from pipeline.store.warehouse import Warehouse
+
+__all__ = ["Reads"]
+
+Vectors = np.ndarray[Any, np.dtype[np.float32]]
+PENDING = {
+    "summaries": {"summary_spec"},
+    "labels": {"taxonomy_id", "annotator_id"},
+    "embeddings": {"embedder_id"},
+    "predictions": {"classifier_id"},
+}
+DOCUMENT = "doc_id, text_hash, text, source, metadata, gold"
+
+
+class Reads(Warehouse):
+    """Read texts, derived rows and pointers."""
+
+    def rows(self, sql: str, values: Sequence[Any] = (), **tables: pa.Table) -> list[tuple[Any, ...]]:
+        """Run one query of this package, with Arrow tables under their names."""
+        with self.reader() as connection:
+            for name, table in tables.items():
+                connection.register(name, table)
+            try:
+                return connection.execute(sql, list(values)).fetchall()
+            finally:
+                for name in tables:
+                    connection.unregister(name)
+
+    def sample_texts(self, first: int, skip: int = 0) -> list[Document]:
+        """Give one document of each distinct active text, in the seeded order: `first` of them after `skip`."""
+        return [document(row) for row in self.rows(SAMPLE, [first, skip])]
+
+    def sample_hashes(self, first: int) -> list[str]:
+        """Give the first distinct active texts in the seeded order, by their hashes."""
+        return [row[0] for row in self.rows(SAMPLE_HASHES, [first])]
+
+    def iter_texts(self, batch: int) -> Iterator[list[Document]]:
+        """Give one document of each distinct active text, in the seeded order, at most `batch` at a time."""
+        after = ""
+        while rows := self.rows(NEXT_TEXTS, [after, batch]):
+            after = rows[-1][-1]
+            yield list({row[1]: document(row) for row in reversed(rows)}.values())[::-1]
+
+    def texts(self, hashes: Sequence[str]) -> list[Document]:
+        """Give one document of each text hash, in the order given.
+
+        :raises StoreError: with the number of hashes that no document has.
+        """
+        found = [document(row) for row in self.rows(TEXTS, wanted=numbered(hashes))]
+        if len(found) != len(hashes):
+            raise StoreError(f"{len(hashes) - len(found)} of {len(hashes)} text hashes have no document; read the corpus again.")
+        return found
+
+    def pending(self, table: str, key: Mapping[str, str], among: Sequence[str] | None = None, limit: int | None = None) -> list[str]:
+        """List the text hashes that have no row in a table with these key columns.
+
+        They are those of active documents in the seeded order, or those `among` the given ones in the order given.
+
+        :param table: summaries, labels, embeddings or predictions.
+        """
+        if table not in PENDING or set(key) - PENDING[table]:
+            raise ValueError(f"Nothing can be pending in {table!r} by {sorted(key)}; expected one of {PENDING}")
+        match = " and ".join([f"{table}.text_hash = wanted.text_hash", *(f"{table}.{column} = ?" for column in key)])
+        source = ACTIVE_TEXTS if among is None else "given"
+        sql = (
+            f"select text_hash from {source} as wanted where not exists (select 1 from {table} where {match}) "  # noqa: S608 - names are checked against PENDING
+            "order by position limit ?"
+        )
+        tables = {} if among is None else {"given": numbered(list(dict.fromkeys(among)))}
+        return [row[0] for row in self.rows(sql, [*key.values(), limit], **tables)]
+
+    def summaries(self, spec: str, hashes: Sequence[str] | None = None) -> list[Summary]:
+        """Give the summaries of one spec: all by text hash, or those of these hashes in their order, missing ones left out."""
+        if hashes is None:
+            sql = "select text_hash, summary_spec, summary, phrase, truncated from summaries where summary_spec = ? order by text_hash"
+            return [Summary(*row) for row in self.rows(sql, [spec])]
+        return [Summary(*row) for row in self.rows(SUMMARIES, [spec], wanted=numbered(hashes))]
+
+    def failures(self, stage: str, spec: str) -> list[Failure]:
+        """Give what a stage failed at, by text hash."""
+        sql = "select text_hash, reason, message, attempts from failures where stage = ? and spec = ? order by text_hash"
+        return [Failure(*row) for row in self.rows(sql, [stage, spec])]
+
+    def labels(self, taxonomy_id: str, annotator_id: str) -> list[Label]:
+        """Give the labels of one annotator under one taxonomy, by text hash."""
+        return [
+            Label(text, taxonomy, annotator, category, probability, scores(options), truncated)
+            for text, taxonomy, annotator, category, probability, options, truncated in self.rows(LABELS, [taxonomy_id, annotator_id])
+        ]
+
+    def vectors(self, embedder_id: str, hashes: Sequence[str]) -> Vectors:
+        """Give the vectors of texts as one float32 matrix, in the order given.
+
+        :raises StoreError: with the number of texts that have no vector.
+        """
+        with self.reader() as connection:
+            connection.register("wanted", numbered(hashes))
+            found = connection.sql(VECTORS, params=[embedder_id]).to_arrow_table()
+            connection.unregister("wanted")
+        if found.num_rows != len(hashes):
+            raise StoreError(f"{len(hashes) - found.num_rows} of {len(hashes)} texts have no vector by {embedder_id}; embed them first.")
+        return matrix(found["vector"])
+
+    def iter_unpredicted(self, classifier_id: str, embedder_id: str, batch: int) -> Iterator[tuple[list[str], Vectors]]:
+        """Give the hashes and vectors of active texts without a prediction, at most `batch` at a time, by text hash."""
+        after = ""
+        while True:
+            with self.reader() as connection:
+                found = connection.sql(UNPREDICTED, params=[embedder_id, after, classifier_id, batch]).to_arrow_table()
+            if not found.num_rows:
+                return
+            hashes = found["text_hash"].to_pylist()
+            after = hashes[-1]
+            yield hashes, matrix(found["vector"])
+
+    def taxonomy(self, taxonomy_id: str) -> Taxonomy:
+        """Give a version of the taxonomy; StoreError where there is none."""
+        with self.reader():
+            found = self.rows(TAXONOMY, [taxonomy_id])
+            categories = self.rows(CATEGORIES, [taxonomy_id])
+        if not found:
+            raise StoreError(f"There is no taxonomy {taxonomy_id!r} in {self.path}.")
+        version, stage, step, parent_id, use_case, method, rating = found[0]
+        return Taxonomy(version, stage, step, parent_id, use_case, method, tuple(category(row) for row in categories), rating)
+
+    def find_taxonomy(self, taxonomy_id: str) -> Taxonomy | None:
+        """Give a version with its categories, or None where it has not been made."""
+        return self.taxonomy(taxonomy_id) if self.rows("select 1 from taxonomies where taxonomy_id = ?", [taxonomy_id]) else None
+
+    def latest_taxonomy(self, stage: str | None = None) -> Taxonomy | None:
+        """Give the version that was first saved last, of any stage or of one; None where there is none."""
+        sql = "select taxonomy_id from taxonomies where ? is null or stage = ? order by seq desc limit 1"
+        found = self.rows(sql, [stage, stage])
+        return self.taxonomy(found[0][0]) if found else None
+
+    def changes(self, taxonomy_id: str) -> list[Change]:
+        """Give the edits that led to a version, in order."""
+        sql = "select taxonomy_id, kind, category_id, before, after, reason from taxonomy_changes where taxonomy_id = ? order by position"
+        return [Change(*row) for row in self.rows(sql, [taxonomy_id])]
+
+    def student(self, classifier_id: str) -> Student:
+        """Give a trained student; StoreError where there is none."""
+        found = self.rows(STUDENT, [classifier_id])
+        if not found:
+            raise StoreError(f"There is no classifier {classifier_id!r} in {self.path}.")
+        student, taxonomy, annotator, embedder, path, sha256, settings, metrics, trained_on = found[0]
+        return Student(student, taxonomy, annotator, embedder, path, sha256, from_json(settings), from_json(metrics), trained_on)
+
+    def find_student(self, classifier_id: str) -> Student | None:
+        """Give a student, or None where it has not been trained."""
+        return self.student(classifier_id) if self.rows("select 1 from classifiers where classifier_id = ?", [classifier_id]) else None
+
+    def gold(self, hashes: Sequence[str] | None = None) -> dict[str, str]:
+        """Give the known label of each active text that has one; of duplicates, that of the first id."""
+        if hashes is None:
+            return dict(self.rows(GOLD))
+        return dict(self.rows(GOLD_AMONG, wanted=numbered(hashes)))
+
+    def predictions(self, classifier_id: str) -> dict[str, str]:
+        """Give the category id that a student predicts for each text hash."""
+        return dict(self.rows("select text_hash, category_id from predictions where classifier_id = ?", [classifier_id]))
+
+    def evaluations(self, subject: str | None = None) -> list[Evaluation]:
+        """Give the figures, of any subject or of one, oldest first."""
+        return [Evaluation(*row) for row in self.rows(EVALUATIONS, [subject, subject])]
+
+    def evaluations_of(self, evaluation_id: str) -> list[Evaluation]:
+        """Give the figures of one evaluation."""
+        return [figure for figure in self.evaluations() if figure.evaluation_id == evaluation_id]
+
+    def current(self, key: str) -> str | None:
+        """Give the id that a key points to."""
+        found = self.rows("select value from current where key = ?", [key])
+        return found[0][0] if found else None
+
+    def calls(self, run_id: str) -> int:
+        """Count the calls of a run, failed ones included."""
+        return int(self.rows("select count(*) from llm_calls where run_id = ?", [run_id])[0][0])
+
+    def spent(self, run_id: str) -> tuple[int, int, int]:
+        """Sum up a run so far: calls, failed ones included, tokens in and tokens out."""
+        calls, tokens_in, tokens_out = self.rows(SPENT, [run_id])[0]
+        return int(calls), int(tokens_in), int(tokens_out)
+
+    def call_speed(self, model: str) -> tuple[int, float]:
+        """Count the successful calls to a model in all runs, and sum their milliseconds."""
+        calls, milliseconds = self.rows(CALL_SPEED, [model])[0]
+        return int(calls), float(milliseconds)
+
+    def count(self, table: str) -> int:
+        """Count the rows of a table."""
+        if table not in TABLES:
+            raise ValueError(f"There is no table {table!r}; expected one of {', '.join(TABLES)}")
+        return int(self.rows(f"select count(*) from {table}")[0][0])  # noqa: S608 - the name is checked against TABLES
+
+    def counts(self) -> dict[str, int]:
+        """Count active documents, their distinct texts, inactive documents, and the rows of every other table."""
+        with self.reader():
+            documents = dict(zip(("documents", "texts", "inactive"), self.rows(DOCUMENT_COUNTS)[0], strict=True))
+            return documents | {name: self.count(name) for name in TABLES if name not in {"documents", "current"}}
+
+
+ACTIVE_TEXTS = "(select text_hash, min(order_key) as position from documents where active group by text_hash)"
+SAMPLE = f"""
+with page as (
+    select order_key, min(doc_id) as doc_id
+    from documents where active group by text_hash, order_key order by order_key limit ? offset ?
+)
+select {DOCUMENT} from documents join page using (order_key, doc_id) where active order by order_key
+"""  # noqa: S608 - DOCUMENT is a constant
+SAMPLE_HASHES = "select text_hash from documents where active group by text_hash, order_key order by order_key limit ?"
+SPENT = "select count(*), coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0) from llm_calls where run_id = ?"
+CALL_SPEED = "select count(*), coalesce(sum(milliseconds), 0) from llm_calls where model = ? and outcome = 'ok'"
+# The duplicates of a page's last text that did not fit are passed over by the next page, which starts after its key.
+NEXT_TEXTS = f"select {DOCUMENT}, order_key from documents where active and order_key > ? order by order_key, doc_id limit ?"  # noqa: S608 - DOCUMENT is a constant
+TEXTS = f"""
+select {DOCUMENT} from wanted join documents using (text_hash)
+qualify row_number() over (partition by position order by active desc, doc_id, last_seen desc) = 1
+order by position
+"""  # noqa: S608 - DOCUMENT is a constant
+SUMMARIES = """
+select text_hash, summary_spec, summary, phrase, truncated
+from wanted join summaries using (text_hash) where summary_spec = ? order by position
+"""
+LABELS = """
+select text_hash, taxonomy_id, annotator_id, category_id, probability, scores, truncated
+from labels where taxonomy_id = ? and annotator_id = ? order by text_hash
+"""
+VECTORS = "select vector from wanted join embeddings using (text_hash) where embedder_id = ? order by position"
+UNPREDICTED = """
+select text_hash, vector from embeddings
+where embedder_id = ? and text_hash > ?
+    and text_hash in (select text_hash from documents where active)
+    and text_hash not in (select text_hash from predictions where classifier_id = ?)
+order by text_hash limit ?
+"""
+TAXONOMY = "select taxonomy_id, stage, step, parent_id, use_case, method, rating from taxonomies where taxonomy_id = ?"
+CATEGORIES = "select category_id, name, description, parent_id, members from categories where taxonomy_id = ? order by position"
+STUDENT = """
+select classifier_id, taxonomy_id, annotator_id, embedder_id, path, sha256, settings, metrics, trained_on
+from classifiers where classifier_id = ?
+"""
+GOLD = "select text_hash, arg_min(gold, doc_id) from documents where active and gold is not null group by text_hash"
+GOLD_AMONG = """
+select text_hash, arg_min(gold, doc_id) from documents
+where active and gold is not null and text_hash in (select text_hash from wanted) group by text_hash
+"""
+EVALUATIONS = """
+select evaluation_id, subject, metric, slice, value, low, high, n, judge
+from evaluations where ? is null or subject = ? order by created_at, subject, metric, slice
+"""
+DOCUMENT_COUNTS = """
+select count(*) filter (where active), count(distinct text_hash) filter (where active), count(*) filter (where not active) from documents
+"""
+
+
+def document(row: Sequence[Any]) -> Document:
+    """Make a document of a row that starts with the columns DOCUMENT."""
+    doc_id, text_hash, text, source, metadata, gold = row[:6]
+    return Document(doc_id, text_hash, text, source, from_json(metadata) or {}, gold)
+
+
+def category(row: Sequence[Any]) -> Category:
+    """Make a category of a row of CATEGORIES."""
+    category_id, name, description, parent_id, members = row
+    return Category(category_id, name, description, parent_id, tuple(members))
+
+
+def scores(text: str | None) -> dict[str, float] | None:
+    """Read log-probabilities; null stands for minus infinity, which JSON lacks."""
+    found = from_json(text)
+    return None if found is None else {key: float("-inf") if value is None else value for key, value in found.items()}
+
+
+def numbered(hashes: Sequence[str]) -> pa.Table:
+    """Make a table of text hashes with their positions."""
+    return pa.table({"text_hash": pa.array(hashes, pa.string()), "position": pa.array(np.arange(len(hashes)))})
+
+
+def matrix(column: Any) -> Vectors:
+    """Make a matrix of a column of equally long lists."""
+    chunks = [chunk.flatten().to_numpy() for chunk in column.chunks]
+    flat = np.concatenate(chunks) if chunks else np.zeros(0, dtype=np.float32)
+    return flat.astype(np.float32, copy=False).reshape(len(column), -1 if len(column) else 0)

@@ -1,0 +1,52 @@
+"""The store of one project: a folder with a private warehouse and a published copy."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipeline.errors import StoreError
+from pipeline.store import schema
+from pipeline.store.reads import Reads
+from pipeline.store.writes import Writes
+
+__all__ = ["Store"]
+
+# Nothing but reading the copy itself: no files, no extensions, and no way to set it back.
+READ_ONLY: dict[str, Any] = {"enable_external_access": False, "lock_configuration": True}
+
+
+class Store(Reads, Writes):
+    """Save and read everything of one project; `reader`, `writer` and `publish` are in `warehouse.py`."""
+
+    @classmethod
+    def open(cls, folder: Path, *, lock_seconds: float = 300.0) -> "Store":
+        """Open a store, making the folder and its files or bringing them up to date.
+
+        :raises StoreError: where the file is damaged, or newer than this code, or the disk is full.
+        :raises StoreLockedError: where another process held the lock for `lock_seconds`.
+        """
+        store = cls(folder, lock_seconds=lock_seconds)
+        store.create()
+        with store.reader() as connection:
+            current = schema.is_current(connection) if schema.has_table(connection, "current") else False
+        if not current:
+            with store.connected("write") as connection:
+                schema.migrate(connection)
+        if not current or not store.published.exists():
+            store.publish()
+        return store
+
+    def query(self, sql: str, *, limit: int = 1000) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run any SQL on the published copy, which cannot be changed by it, and give the columns and the first rows.
+
+        :raises StoreError: with DuckDB's message where the SQL is wrong or would write.
+        """
+        try:
+            with contextlib.closing(duckdb.connect(str(self.published), read_only=True, config=READ_ONLY)) as connection:
+                connection.execute(sql)
+                columns = [column[0] for column in connection.description or ()]
+                return columns, connection.fetchmany(limit)
+        except duckdb.Error as error:
+            raise StoreError(f"{self.published} could not answer: {error}") from error

@@ -1,0 +1,219 @@
+"""How records become rows and rows become records.
+
+A table is described once: its columns in order, the keys by which a row is replaced, and which columns hold JSON.
+Table and column names in SQL come from here or from constants, values are always bound.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.ids import canonical_json
+from pipeline.records import Annotator, Call, Change, Evaluation, Label, Prediction, Reject, Student, Summary
+from pipeline.store.warehouse import Connection
+
+__all__ = [
+    "RECORDS",
+    "TABLES",
+    "Table",
+    "arrow_table",
+    "from_json",
+    "insert_rows",
+    "latest_by_key",
+    "record_rows",
+    "replace_rows",
+    "table_for",
+    "to_json",
+]
+
+STR, INT, REAL, FLAG, TIME = pa.string(), pa.int64(), pa.float64(), pa.bool_(), pa.timestamp("us")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table as this package writes it; a row replaces those with the same `keys`."""
+
+    name: str
+    keys: tuple[str, ...]
+    columns: Mapping[str, pa.DataType]
+    json: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def column_list(self) -> str:
+        """Spell the columns for SQL; they are constants of this module."""
+        return ", ".join(self.columns)
+
+
+def text_columns(*names: str) -> dict[str, pa.DataType]:
+    """Describe columns that hold text."""
+    return dict.fromkeys(names, STR)
+
+
+DOCUMENT_COLUMNS = text_columns("doc_id", "text_hash", "text", "source", "metadata", "gold", "order_key") | {
+    "words": INT,
+    "last_seen": TIME,
+}
+LABEL_KEYS = ("text_hash", "taxonomy_id", "annotator_id")
+LABEL_COLUMNS = text_columns(*LABEL_KEYS, "category_id") | {"probability": REAL, "scores": STR, "truncated": FLAG, "created_at": TIME}
+CALL_NUMBERS = {"attempt": INT, "tokens_in": INT, "tokens_cached": INT, "tokens_out": INT, "milliseconds": REAL}
+CALL_COLUMNS = (
+    text_columns("call_key", "run_id", "purpose", "model", "prompt")
+    | CALL_NUMBERS
+    | text_columns("finish_reason", "outcome", "error", "answer", "raw")
+    | {"created_at": TIME}
+)
+TAXONOMY_COLUMNS = (
+    text_columns("taxonomy_id", "stage")
+    | {"step": INT}
+    | text_columns("parent_id", "use_case", "method")
+    | {"rating": REAL, "created_at": TIME, "seq": INT}
+)
+CATEGORY_COLUMNS = text_columns("taxonomy_id", "category_id", "parent_id", "name", "description") | {
+    "position": INT,
+    "members": pa.list_(STR),
+}
+STUDENT_COLUMNS = text_columns("classifier_id", "taxonomy_id", "annotator_id", "embedder_id", "path", "sha256", "settings", "metrics")
+FIGURES = {"value": REAL, "low": REAL, "high": REAL, "n": INT, "judge": STR, "created_at": TIME}
+STAGE_COLUMNS = {"run_id": STR, "stage": STR, "started_at": TIME, "seconds": REAL, "status": STR, "counts": STR}
+
+TABLES = {
+    table.name: table
+    for table in (
+        Table("documents", ("doc_id", "text_hash"), DOCUMENT_COLUMNS, frozenset({"metadata"})),
+        Table(
+            "summaries",
+            ("text_hash", "summary_spec"),
+            text_columns("text_hash", "summary_spec", "summary", "phrase") | {"truncated": FLAG, "created_at": TIME},
+        ),
+        Table(
+            "failures",
+            ("stage", "text_hash", "spec"),
+            text_columns("stage", "text_hash", "spec", "reason", "message") | {"attempts": INT, "created_at": TIME},
+        ),
+        Table("taxonomies", ("taxonomy_id",), TAXONOMY_COLUMNS),
+        Table("categories", ("taxonomy_id",), CATEGORY_COLUMNS),
+        Table(
+            "taxonomy_changes",
+            ("taxonomy_id",),
+            text_columns("taxonomy_id", "kind", "category_id", "before", "after", "reason") | {"position": INT},
+        ),
+        Table("annotators", ("annotator_id",), text_columns("annotator_id", "kind", "model", "prompt", "settings"), frozenset({"settings"})),
+        Table("labels", LABEL_KEYS, LABEL_COLUMNS, frozenset({"scores"})),
+        Table("embeddings", ("text_hash", "embedder_id"), text_columns("text_hash", "embedder_id") | {"vector": pa.list_(pa.float32())}),
+        Table("classifiers", ("classifier_id",), STUDENT_COLUMNS | {"trained_on": INT}, frozenset({"settings", "metrics"})),
+        Table("predictions", ("text_hash", "classifier_id"), text_columns("text_hash", "classifier_id", "category_id") | {"probability": REAL}),
+        Table("evaluations", ("evaluation_id",), text_columns("evaluation_id", "subject", "metric", "slice") | FIGURES),
+        Table("llm_calls", (), CALL_COLUMNS),
+        Table(
+            "rejects",
+            ("stage", "source", "position"),
+            text_columns("stage", "reason", "message", "record", "source") | {"position": INT, "created_at": TIME},
+        ),
+        Table(
+            "runs",
+            ("run_id",),
+            {"run_id": STR, "project": STR, "started_at": TIME, "ended_at": TIME, "status": STR, "seconds": REAL},
+        ),
+        Table("stage_runs", ("run_id", "stage"), STAGE_COLUMNS, frozenset({"counts"})),
+        Table("current", ("key",), text_columns("key", "value")),
+    )
+}
+
+RECORDS: Mapping[type, str] = {
+    Annotator: "annotators",
+    Call: "llm_calls",
+    Change: "taxonomy_changes",
+    Evaluation: "evaluations",
+    Label: "labels",
+    Prediction: "predictions",
+    Reject: "rejects",
+    Student: "classifiers",
+    Summary: "summaries",
+}
+
+
+def table_for(record_type: type) -> Table:
+    """Find the table of a record type; TypeError where it has none of its own."""
+    if record_type not in RECORDS:
+        raise TypeError(f"{record_type.__name__} cannot be saved this way; expected one of {', '.join(kind.__name__ for kind in RECORDS)}")
+    return TABLES[RECORDS[record_type]]
+
+
+def record_rows(records: Iterable[Any], table: Table, **extra: Any) -> list[dict[str, Any]]:
+    """Spell records as rows of their table, with further columns that are the same for all."""
+    rows = []
+    for record in records:
+        row = {part.name: getattr(record, part.name) for part in fields(record)} | extra
+        rows.append({name: to_json(row[name]) if name in table.json else row[name] for name in table.columns if name in row})
+    return rows
+
+
+def arrow_table(table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Make an Arrow table of rows; half characters, which UTF-8 cannot hold, become U+FFFD."""
+    schema = pa.schema(list(table.columns.items()))
+    try:
+        return pa.Table.from_pylist(list(rows), schema=schema)
+    except UnicodeEncodeError:
+        return pa.Table.from_pylist([{name: whole_characters(value) for name, value in row.items()} for row in rows], schema=schema)
+
+
+def whole_characters(value: Any) -> Any:
+    """Replace each lone surrogate of a string, or of the strings of a list, by U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return [whole_characters(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def latest_by_key(table: Table, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keep the last of the rows that share a key."""
+    return list({tuple(row[key] for key in table.keys): row for row in rows}.values())
+
+
+def replace_rows(connection: Connection, table: Table, data: pa.Table, *, keys: Sequence[str] | None = None) -> int:
+    """Delete the rows whose keys are in the data, then insert it; run it inside a transaction."""
+    match = " and ".join(f"{table.name}.{key} = incoming.{key}" for key in keys or table.keys)
+    wanted = ", ".join(keys or table.keys)
+    connection.register("incoming_rows", data)
+    connection.execute(
+        f"delete from {table.name} using (select distinct {wanted} from incoming_rows) as incoming where {match}"  # noqa: S608 - names are constants of TABLES
+    )
+    connection.unregister("incoming_rows")
+    return insert_rows(connection, table, data)
+
+
+def insert_rows(connection: Connection, table: Table, data: pa.Table) -> int:
+    """Insert the rows of an Arrow table."""
+    connection.register("incoming_rows", data)
+    connection.execute(
+        f"insert into {table.name} ({table.column_list}) select {table.column_list} from incoming_rows"  # noqa: S608 - names are constants of TABLES
+    )
+    connection.unregister("incoming_rows")
+    return int(data.num_rows)
+
+
+def to_json(value: Any) -> str | None:
+    """Write a value as canonical JSON; None stays null, and numbers that JSON lacks become null."""
+    if value is None:
+        return None
+    try:
+        return canonical_json(value)
+    except ValueError:
+        return canonical_json(finite(value))
+
+
+def finite(value: Any) -> Any:
+    """Replace each infinite or undefined number by None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(part) for key, part in value.items()}
+    return [finite(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def from_json(text: str | None) -> Any:
+    """Read what `to_json` wrote."""
+    return None if text is None else json.loads(text)

@@ -1,0 +1,149 @@
+"""A logistic regression learns from the teacher's labels and from how the unlabelled documents lie around them.
+
+A few hundred weak labels mislead a classifier; the unlabelled documents know where one group ends and the next begins.
+So the labels first spread: each category is a direction, every document belongs softly to the directions it is most
+like, labelled ones mostly to their label, and the directions follow (semi-supervised clustering by seeding, Basu et
+al., ICML 2002, in its soft spherical form). The regression learns the result, C is chosen by how well it then predicts
+labels that it did not see, and its probabilities are cooled by the temperature that fits those labels best.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
+
+from pipeline.embedding import Matrix
+from pipeline.errors import TrainingError
+from pipeline.settings import StudentSettings
+
+__all__ = ["Trained", "TrainingSet", "soft_labels", "spread", "train"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+SHARPNESS = 30.0  # how fast a document's membership falls with the cosine
+ROUNDS = 15
+LEAST = 1e-9
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a student learns from.
+
+    `vectors` (n, d) and `soft` (n, k) are the labelled documents and their probabilities over `categories`;
+    `unlabelled` (m, d) are further documents.
+    """
+
+    categories: tuple[str, ...]
+    vectors: Matrix
+    soft: Floats
+    unlabelled: Matrix
+
+    def take(self, rows: Ints, more: Ints) -> "TrainingSet":
+        """Keep the labels of `rows` only; the documents of `more` become unlabelled."""
+        return TrainingSet(self.categories, self.vectors[rows], self.soft[rows], np.concatenate([self.unlabelled, self.vectors[more]]))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted student, and how it was chosen."""
+
+    model: LogisticRegression
+    categories: tuple[str, ...]
+    penalty: float
+    temperature: float
+    agreement: dict[float, float]  # C: share of unseen labels predicted, by cross-validation
+
+
+def train(data: TrainingSet, *, settings: StudentSettings, seed: int) -> Trained:
+    """Choose C by cross-validation on the labels, fit on everything, and calibrate on the predictions of unseen labels.
+
+    :raises TrainingError: when fewer than two categories have labels, or there are too few labels to hold some out.
+    """
+    data = _without_empty(data)
+    if len(data.categories) < 2 or len(data.vectors) < 2 * settings.folds:
+        raise TrainingError(
+            f"A student needs labels of at least 2 categories and at least {2 * settings.folds} labelled documents; there are"
+            f" {len(data.vectors)} of {len(data.categories)}. Raise annotation.sample, or see the table failures."
+        )
+    logits = {penalty: np.zeros(data.soft.shape) for penalty in settings.penalties}
+    for kept, out in KFold(settings.folds, shuffle=True, random_state=seed).split(data.vectors):
+        fold = data.take(kept, out) if settings.unlabelled else data.take(kept, out[:0])
+        vectors, targets, weights = _targets(fold, spread_out=settings.unlabelled > 0)
+        for penalty in settings.penalties:
+            logits[penalty][out] = _logits(_fit(vectors, targets, weights, penalty), data.vectors[out], len(data.categories))
+    truth = data.soft.argmax(axis=1)
+    agreement = {penalty: float((values.argmax(axis=1) == truth).mean()) for penalty, values in logits.items()}
+    best = max(sorted(agreement), key=lambda penalty: agreement[penalty])
+    temperature = _temperature(logits[best], data.soft)
+    model = _fit(*_targets(data, spread_out=settings.unlabelled > 0), best)
+    # Dividing the logits by the temperature is the same as dividing the coefficients.
+    model.coef_ = model.coef_ / temperature
+    model.intercept_ = model.intercept_ / temperature
+    names = tuple(data.categories[place] for place in model.classes_)
+    return Trained(model, names, best, temperature, agreement)
+
+
+def spread(data: TrainingSet) -> Floats:
+    """Give every document, labelled ones first, its membership in each category: shape (n + m, k), rows sum to 1."""
+    everything = np.concatenate([data.vectors, data.unlabelled]).astype(np.float64)
+    known = len(data.vectors)
+    prior = np.log(data.soft + LEAST)
+    directions = _unit(data.soft.T @ everything[:known])
+    membership = np.zeros((len(everything), len(data.categories)))
+    for _ in range(ROUNDS):
+        logits = SHARPNESS * (everything @ directions.T)
+        logits[:known] += prior
+        membership = _softmax(logits)
+        directions = _unit(membership.T @ everything)
+    return membership
+
+
+def _targets(data: TrainingSet, *, spread_out: bool) -> tuple[Matrix, Ints, Floats | None]:
+    if not spread_out:
+        return data.vectors, data.soft.argmax(axis=1), data.soft.max(axis=1)
+    return np.concatenate([data.vectors, data.unlabelled]), spread(data).argmax(axis=1), None
+
+
+def _fit(vectors: Matrix, targets: Ints, weights: Floats | None, penalty: float) -> LogisticRegression:
+    balance = "balanced" if weights is not None else None
+    return LogisticRegression(C=penalty, class_weight=balance, max_iter=1000).fit(vectors, targets, sample_weight=weights)
+
+
+def _logits(model: LogisticRegression, vectors: Matrix, categories: int) -> Floats:
+    """Give log-probabilities over all categories, also those that the fold did not hold."""
+    values = np.full((len(vectors), categories), np.log(LEAST))
+    values[:, model.classes_] = np.log(model.predict_proba(vectors) + LEAST)
+    return values
+
+
+def _temperature(logits: Floats, soft: Floats) -> float:
+    def loss(log_temperature: float) -> float:
+        probabilities = _softmax(logits / np.exp(log_temperature))
+        return float(-(soft * np.log(probabilities + LEAST)).sum(axis=1).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.1), np.log(10.0)), method="bounded").x))
+
+
+def _without_empty(data: TrainingSet) -> TrainingSet:
+    used = data.soft.sum(axis=0) > LEAST if len(data.soft) else np.zeros(len(data.categories), dtype=bool)
+    categories = tuple(category for category, is_used in zip(data.categories, used, strict=True) if is_used)
+    return TrainingSet(categories, data.vectors, data.soft[:, used], data.unlabelled)
+
+
+def _softmax(logits: Floats) -> Floats:
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def _unit(rows: Floats) -> Floats:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), LEAST))
+
+
+def soft_labels(categories: Sequence[str], probabilities: Sequence[dict[str, float]]) -> Floats:
+    """Lay out probabilities by category id as a matrix with rows that sum to 1."""
+    matrix = np.array([[row.get(category, 0.0) for category in categories] for row in probabilities], dtype=np.float64)
+    return np.asarray(matrix / matrix.sum(axis=1, keepdims=True)) if len(matrix) else matrix.reshape(0, len(categories))

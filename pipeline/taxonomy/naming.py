@@ -1,0 +1,115 @@
+"""Names and descriptions for groups of documents: asked of the model, checked by code, asked again with the reason.
+
+A name that is refused in every round is replaced by the group's most frequent phrase, and the change's reason says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.answers import CategoryAnswer
+from pipeline.embedding import Embedder
+from pipeline.prompts import Prompt, load_prompt
+from pipeline.serving.contract import Chat, Question, Structured
+from pipeline.settings import Project
+from pipeline.taxonomy.sample import Group, Sample
+from pipeline.text import content_words
+
+__all__ = ["Named", "Namer", "same_meaning", "why_refused"]
+
+PHRASES, TEXTS = 12, 6  # shown of each group: what a 1.5 B model reads without losing the thread
+ROUNDS = 4
+LONGEST_NAME = 5  # words
+CATCH_ALL = frozenset("other general miscellaneous misc various unknown none uncategorised uncategorized rest everything anything".split())
+PROMPT_WORDS = frozenset("text topic group category item request query heading name document message user taxonomy label".split())
+SAME_NAME = 0.8  # cosine of two names from which they are one name to a reader
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name and description with how they came about."""
+
+    name: str
+    description: str
+    reason: str
+
+
+def why_refused(name: str, *, use_case: str, taken: Sequence[str] = ()) -> str | None:
+    """Say why a name is no name for a category, or None where it is one."""
+    words = content_words(name)
+    if not words:
+        return "it says nothing"
+    if len(name.split()) > LONGEST_NAME:
+        return f"it is longer than {LONGEST_NAME} words"
+    if words & CATCH_ALL:
+        return "it is a catch-all"
+    if words <= PROMPT_WORDS | content_words(use_case):
+        return "it only repeats the question"
+    if name.casefold() in {other.casefold() for other in taken}:
+        return "taken by another group"
+    return None
+
+
+def same_meaning(names: Sequence[str], *, embedder: Embedder) -> list[tuple[int, int]]:
+    """List the pairs of names (by place, first before second) that are one name to a reader."""
+    vectors = embedder.embed(names)
+    likeness = vectors @ vectors.T
+    return [(i, j) for j in range(len(names)) for i in range(j) if likeness[i, j] >= SAME_NAME or content_words(names[i]) == content_words(names[j])]
+
+
+@dataclass(frozen=True)
+class Namer:
+    """Asks for names, with everything a question needs but the group."""
+
+    sample: Sample
+    chat: Chat
+    project: Project
+    purpose: str
+
+    def name(self, groups: Sequence[Group], *, taken: Sequence[str] = ()) -> list[Named]:
+        """Name groups, each on its own; two groups may get one name, which the caller settles."""
+        prompt = load_prompt("name_category")
+        answers = self.chat.ask(self._question(prompt, found, round_=0) for found in groups)
+        return [
+            self._accept(answer.value) or self.rename(found, refused=self._text(answer.value), taken=taken)
+            for found, answer in zip(groups, list(answers), strict=True)
+        ]
+
+    def rename(self, found: Group, *, refused: str, taken: Sequence[str], reason: str | None = None) -> Named:
+        """Find another name for one group, telling the model why the last one was refused."""
+        prompt = load_prompt("rename_category")
+        why = reason or why_refused(refused, use_case=self.project.use_case, taken=taken) or "the answer could not be read"
+        for round_ in range(1, ROUNDS):
+            question = self._question(prompt, found, round_=round_, refused=refused, reason=why, taken=list(taken))
+            answer = next(iter(self.chat.ask([question])))
+            if accepted := self._accept(answer.value, taken=taken):
+                return accepted
+            refused = self._text(answer.value)
+            why = why_refused(refused, use_case=self.project.use_case, taken=taken) or "the answer could not be read"
+        return self._fall_back(found, taken, f"the model's name {refused!r} was refused: {why}")
+
+    def _question(self, prompt: Prompt, found: Group, *, round_: int, **more: object) -> Question:
+        messages = prompt.render(
+            use_case=self.project.use_case,
+            language=self.project.taxonomy.language,
+            phrases=self.sample.counted_phrases(found, PHRASES),
+            texts=[" ".join(text.split()[:40]) for text in self.sample.spread_texts(found, TEXTS)],
+            **more,
+        )
+        form = Structured(CategoryAnswer)
+        temperature = prompt.about.temperature + 0.1 * max(0, round_ - 1)
+        return Question(self.purpose, prompt.fingerprint, messages, form, prompt.about.max_tokens, temperature, self.project.seed + round_)
+
+    def _accept(self, value: object, *, taken: Sequence[str] = ()) -> Named | None:
+        if not isinstance(value, CategoryAnswer) or why_refused(value.name.strip(), use_case=self.project.use_case, taken=taken):
+            return None
+        return Named(" ".join(value.name.split()), " ".join(value.description.split()), "named by the model from its phrases and texts")
+
+    def _text(self, value: object) -> str:
+        return value.name if isinstance(value, CategoryAnswer) else "(no answer)"
+
+    def _fall_back(self, found: Group, taken: Sequence[str], why: str) -> Named:
+        for phrase, _ in self.sample.counted_phrases(found, len(found)):
+            if why_refused(phrase, use_case=self.project.use_case, taken=taken) is None:
+                return Named(phrase.title(), f"Texts about {phrase}.", f"named after its most frequent phrase; {why}")
+        number = 1 + len(taken)
+        return Named(f"Group {number}", "Texts that no phrase names.", f"left without a name; {why}")

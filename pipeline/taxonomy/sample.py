@@ -1,0 +1,82 @@
+"""The sampled documents as the taxonomy stages see them: text, topic phrase, and one vector made of both."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.embedding import Embedder, Matrix
+from pipeline.records import Summary
+
+__all__ = ["Group", "Sample", "make_sample", "unit"]
+
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some documents of a sample, by their indices, surest first."""
+
+    indices: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Count the documents."""
+        return len(self.indices)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Parallel columns, one place a document; `vectors` has shape (n, d) and rows of length 1."""
+
+    hashes: tuple[str, ...]
+    texts: tuple[str, ...]
+    phrases: tuple[str, ...]
+    vectors: Matrix
+
+    def __len__(self) -> int:
+        """Count the documents."""
+        return len(self.hashes)
+
+    def head(self, count: int) -> "Sample":
+        """Take the first `count` documents."""
+        return Sample(self.hashes[:count], self.texts[:count], self.phrases[:count], self.vectors[:count])
+
+    def counted_phrases(self, group: Group, most: int) -> list[tuple[str, int]]:
+        """Count the phrases of a group, most frequent first; equal counts keep the group's order."""
+        return Counter(self.phrases[index] for index in group.indices).most_common(most)
+
+    def spread_texts(self, group: Group, most: int) -> list[str]:
+        """Take texts from the surest four fifths of a group at even distances."""
+        reach = max(1, round(len(group) * 0.8))
+        places = np.unique(np.linspace(0, reach - 1, min(most, reach)).astype(int))
+        return [self.texts[group.indices[place]] for place in places]
+
+    def centre(self, group: Group) -> Matrix:
+        """Average the vectors of a group, as a vector of length 1."""
+        return np.asarray(unit(self.vectors[list(group.indices)].mean(axis=0, keepdims=True))[0])
+
+    def ranked(self, indices: Sequence[int] | Indices) -> Group:
+        """Order documents by their likeness to their common centre."""
+        chosen = np.asarray(indices, dtype=np.intp)
+        likeness = self.vectors[chosen] @ unit(self.vectors[chosen].mean(axis=0, keepdims=True))[0]
+        return Group(tuple(int(index) for index in chosen[np.argsort(-likeness, kind="stable")]))
+
+
+def make_sample(summaries: Sequence[Summary], *, embedder: Embedder) -> Sample:
+    """Represent each document by the sum of three vectors: its summary, "phrase. summary" and its phrase.
+
+    Text and phrase together group better than either alone.
+    """
+    texts = [summary.summary for summary in summaries]
+    phrases = [summary.phrase for summary in summaries]
+    together = [f"{phrase}. {text}" for phrase, text in zip(phrases, texts, strict=True)]
+    vectors = unit(embedder.embed(texts) + embedder.embed(together) + embedder.embed(phrases))
+    return Sample(tuple(summary.text_hash for summary in summaries), tuple(texts), tuple(phrases), vectors)
+
+
+def unit(vectors: Matrix) -> Matrix:
+    """Scale each row to length 1; a row of zeros stays as it is."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)

@@ -1,0 +1,236 @@
+"""The embedded engine with tiny weights: it honours the contract, and never outlives its parent."""
+
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from pydantic import BaseModel, Field
+
+from pipeline.errors import EngineError, WeightsError
+from pipeline.serving import Choice, Line, Message, OpenAIChat, Question, Structured, describe_engine, open_chat
+from pipeline.serving.dialects import dialect_of
+from pipeline.serving.engines import EmbeddedServer, VllmServer
+from pipeline.settings import EngineSettings
+from pipeline.testing import MemoryLedger, ScriptedChat
+from pipeline.weights import fetch_weights, resolve_model
+
+TINY = "smollm2-135m-instruct"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Phrase(BaseModel):
+    """An object that the model writes."""
+
+    phrase: str = Field(max_length=20)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """llama.cpp's threads wait for one another by spinning: beside a busy process two are ten times slower than one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LINNAEUS_THREADS", "1")
+        yield
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Path:
+    try:
+        return fetch_weights(TINY)
+    except WeightsError as error:
+        pytest.skip(f"the tiny weights cannot be had here: {error}")
+
+
+@pytest.fixture(scope="module")
+def ledger() -> MemoryLedger:
+    return MemoryLedger()
+
+
+@pytest.fixture(scope="module")
+def chat(tiny: Path, ledger: MemoryLedger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAIChat]:
+    with open_chat(_settings(), ledger=ledger, run_id="run", log_folder=tmp_path_factory.mktemp("log")) as opened:
+        yield opened
+
+
+def test_a_choice_is_one_of_the_options_and_has_scores(chat: OpenAIChat, ledger: MemoryLedger) -> None:
+    options = ("oil", "oil price", 'say "x" \\ y', "Größe 日本")
+    questions = [_question(f"Which topic has this text: {word}?", Choice(options)) for word in ("oil", "Japan", "quotes", "prices")]
+    answers = list(chat.ask(questions))
+    for answer in answers:
+        assert answer.outcome == "ok", answer.error
+        assert answer.text in options
+        assert answer.scores is not None
+        assert list(answer.scores) == list(options)
+        assert math.fsum(math.exp(score) for score in answer.scores.values()) == pytest.approx(1.0)
+    assert all(call.tokens_in > 0 and call.tokens_out > 0 for call in ledger.calls)
+    assert all(answer.from_ledger for answer in chat.ask(questions))
+
+
+@pytest.mark.parametrize("option", ["a\nb", 'q"u"o', "back\\slash", "naïve 日本 🙂", "tab\there"])
+def test_every_character_survives_the_grammar(chat: OpenAIChat, option: str) -> None:
+    (answer,) = chat.ask([_question("Say it.", Choice((option,)))])
+    assert (answer.outcome, answer.text, answer.scores) == ("ok", option, {option: 0.0})
+
+
+def test_the_surer_option_has_the_higher_score(chat: OpenAIChat) -> None:
+    text = "The capital of France is"
+    (answer,) = chat.ask([_question(f"Complete: {text}", Choice(("Paris", "banana")))])
+    assert answer.scores is not None
+    assert answer.scores["Paris"] > answer.scores["banana"]
+    assert answer.text == "Paris"
+
+
+def test_an_object_has_its_class(chat: OpenAIChat) -> None:
+    (answer,) = chat.ask([_question("Give a short phrase about oil as JSON.", Structured(Phrase), 60)])
+    assert answer.outcome == "ok", answer.error
+    assert isinstance(answer.value, Phrase)
+
+
+def test_a_line_has_no_break(chat: OpenAIChat) -> None:
+    (answer,) = chat.ask([_question("Say hello.", Line(), 60)])
+    assert answer.outcome == "ok", answer.error
+    assert answer.text
+    assert "\n" not in answer.text
+
+
+def test_a_prompt_that_is_too_long_is_a_failed_row(chat: OpenAIChat) -> None:
+    (answer,) = chat.ask([_question("word " * 3000, Line())])
+    assert answer.outcome == "too_long"
+
+
+def test_the_identity_names_the_weights(chat: OpenAIChat) -> None:
+    assert chat.model == "smollm2-135m-instruct@b179c9523d0e"
+
+
+def test_a_cached_run_starts_no_server(chat: OpenAIChat, ledger: MemoryLedger) -> None:
+    question = _question("Say hello once.", Choice(("hello", "bye")))
+    first = list(chat.ask([question]))
+    told: list[str] = []
+    with open_chat(_settings(), ledger=ledger, run_id="again", on_status=told.append) as other:
+        assert [answer.text for answer in other.ask([question])] == [answer.text for answer in first]
+    assert told == []
+
+
+def test_the_server_is_started_again_once(tiny: Path, tmp_path: Path) -> None:
+    server = EmbeddedServer(_settings(concurrency=2), resolve_model(TINY), log_folder=tmp_path)
+    chat = OpenAIChat(server, settings=_settings(concurrency=2), dialect=dialect_of("embedded"), ledger=MemoryLedger(), run_id="run")
+    try:
+        assert [answer.outcome for answer in chat.ask([_question("one", Choice(("a", "b")))])] == ["ok"]
+        first = server.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        assert [answer.outcome for answer in chat.ask([_question(word, Choice(("a", "b"))) for word in ("two", "three")])] == ["ok", "ok"]
+        assert server.pid != first
+    finally:
+        chat.close()
+        server.stop()
+    assert server.pid is None
+
+
+def test_the_server_dies_with_a_killed_parent(tiny: Path) -> None:
+    program = (
+        "import sys, time\n"
+        "from pipeline.serving.engines import EmbeddedServer\n"
+        "from pipeline.settings import EngineSettings\n"
+        "from pipeline.weights import resolve_model\n"
+        f"settings = EngineSettings.model_validate(dict(model={TINY!r}, context_tokens=512, concurrency=1))\n"
+        f"server = EmbeddedServer(settings, resolve_model({TINY!r}))\n"
+        "server.start()\n"
+        "sys.stdout.write(f'{server.pid}\\n'); sys.stdout.flush(); time.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert parent.stdout is not None
+    with parent.stdout:
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+        parent.wait()
+    assert child.wait(10) is None or not child.is_running()
+
+
+def test_a_tied_child_dies_with_its_children(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    inner = f"import os, time, pathlib; pathlib.Path({str(note)!r}).write_text(str(os.getpid())); time.sleep(600)"
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
+    command = [sys.executable, "-m", "pipeline.serving.tied_child", sys.executable, "-c", outer]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT) as wrapper:
+        _wait_for(lambda: note.exists() and note.read_text() != "")
+        child = psutil.Process(int(note.read_text()))
+        assert wrapper.stdin is not None
+        wrapper.stdin.close()
+        wrapper.wait(20)
+    _wait_for(lambda: not child.is_running())
+
+
+def test_a_port_in_use_is_said(tiny: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with (
+            open_chat(_settings(port=port), ledger=MemoryLedger(), run_id="run") as chat,
+            pytest.raises(EngineError, match=rf"Port {port} .* in use"),
+        ):
+            list(chat.ask([_question("one", Line())]))
+
+
+def test_a_damaged_model_is_an_engine_error_with_the_log(tiny: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(tiny.read_bytes()[:5_000_000])
+    with (
+        open_chat(_settings(model=str(damaged)), ledger=MemoryLedger(), run_id="run", log_folder=tmp_path) as chat,
+        pytest.raises(EngineError, match=r"(?s)ended while starting.*corrupted or incomplete.*whole GGUF file"),
+    ):
+        list(chat.ask([_question("one", Line())]))
+
+
+def test_a_start_that_takes_too_long_is_given_up(tiny: Path, tmp_path: Path) -> None:
+    server = EmbeddedServer(_settings(start_seconds=0.01), resolve_model(TINY), log_folder=tmp_path)
+    with pytest.raises(EngineError, match=r"engine\.start_seconds"):
+        server.start()
+
+
+@pytest.mark.skipif(sys.modules.get("vllm") is not None, reason="says what is told where vLLM is not installed")
+def test_without_vllm_the_way_out_is_said() -> None:
+    with pytest.raises(EngineError, match=r"pip install 'linnaeus\[gpu\]'.*'embedded'"):
+        VllmServer(_settings(kind="vllm")).start()
+
+
+def test_describe_says_what_is_there(tiny: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert [ok for _, ok, _ in describe_engine(_settings())] == [True, True]
+    monkeypatch.setenv("LINNAEUS_CACHE", str(tmp_path))
+    (_, ok, detail) = describe_engine(_settings())[1]
+    assert (ok, "0.10 GB" in detail) == (False, True)
+
+
+def test_a_scripted_chat_answers_as_a_real_one() -> None:
+    chat = ScriptedChat(["yes", "maybe", '{"phrase": "oil"}', "a line"])
+    questions = [_question("a", Choice(("yes", "no"))), _question("b", Choice(("yes", "no")))]
+    questions += [_question("c", Structured(Phrase)), _question("d", Line())]
+    answers = list(chat.ask(questions))
+    assert [answer.outcome for answer in answers] == ["ok", "not_an_option", "ok", "ok"]
+    assert dict(answers[0].scores or {}) == {"yes": pytest.approx(math.log(0.9)), "no": pytest.approx(math.log(0.1))}
+    assert answers[2].value == Phrase(phrase="oil")
+    assert chat.questions == questions
+
+
+def _settings(**given: object) -> EngineSettings:
+    return EngineSettings.model_validate({"model": TINY, "context_tokens": 512, "concurrency": 4, "start_seconds": 60.0, **given})
+
+
+def _question(text: str, form: Choice | Structured | Line, max_tokens: int = 24) -> Question:
+    return Question("test", "prompt:1", (Message("user", text),), form, max_tokens=max_tokens)
+
+
+def _wait_for(true: object, seconds: float = 15.0) -> None:
+    assert callable(true)
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)

@@ -1,0 +1,475 @@
+"""The store keeps what it is given, once, and says what is missing."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import StoreError
+from pipeline.ids import text_hash
+from pipeline.records import (
+    Annotator,
+    Call,
+    Category,
+    Change,
+    Document,
+    Evaluation,
+    Failure,
+    Label,
+    Prediction,
+    Reject,
+    Student,
+    Summary,
+    Taxonomy,
+)
+from pipeline.store import Store, StoreLedger
+from pipeline.store.tables import TABLES
+
+MORNING = datetime(2026, 1, 1, 6, tzinfo=UTC)
+VIEWS = {"labelled_documents", "label_counts", "taxonomy_tree", "cost", "label_history"}
+LAWS = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+TEXT = st.text(min_size=1, max_size=30)
+
+
+@pytest.fixture(name="store")
+def _store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "store")
+
+
+@pytest.fixture(scope="module", name="shared")
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    yield Store.open(tmp_path_factory.mktemp("shared") / "store")
+
+
+def make_document(doc_id: str, text: str, **fields: Any) -> Document:
+    return Document(doc_id, text_hash(text), text, f"file.csv:{doc_id}", **fields)
+
+
+def make_taxonomy(taxonomy_id: str = "taxonomy:1", **fields: Any) -> Taxonomy:
+    categories = (
+        Category("cat:a", "Refunds", "Money back", members=("text:1", "text:2")),
+        Category("cat:b", "Delivery", "Parcels"),
+        Category("cat:c", "Late", "Late parcels", parent_id="cat:b"),
+    )
+    return replace(Taxonomy(taxonomy_id, "generate", 0, None, "what", "citations", categories), **fields)
+
+
+def save_texts(store: Store, *texts: str, seen_at: datetime = MORNING) -> list[str]:
+    store.save_documents([make_document(f"d{number}", text) for number, text in enumerate(texts)], seed=1, seen_at=seen_at)
+    return [text_hash(text) for text in texts]
+
+
+CALL = Call("call:1", "run:1", "label", "m", "p", 1, 10, 4, 2, 250.0, "stop", "ok", None, '{"text": "a"}', None)
+RECORDS = [
+    Summary("text:1", "spec:1", "short", "a phrase", False),
+    Annotator("annotator:1", "llm", "m", "p", {"temperature": 0.0, "nested": [1, None]}),
+    Annotator("annotator:2", "human", None, None, {}),
+    Label("text:1", "taxonomy:1", "annotator:1", "cat:a", 0.9, {"cat:a": -0.1, "cat:b": float("-inf")}, True),
+    Label("text:2", "taxonomy:1", "annotator:1", None, None),
+    Student("classifier:1", "taxonomy:1", "annotator:1", "e", "/a/b", "0" * 64, {"C": 1.0}, {"accuracy": 0.5}, 100),
+    Prediction("text:1", "classifier:1", "cat:b", 0.5),
+    Evaluation("evaluation:1", "student", "accuracy", "all", 0.5, 0.4, 0.6, 100, "gold"),
+    Evaluation("evaluation:2", "teacher", "coverage", "all", 0.5, None, None, 100, "llm"),
+    Reject("corpus", "empty_text", "the text is empty", "raw", "file.csv", 3),
+    Change("taxonomy:1", "rename", "cat:a", "Refund", "Refunds", "plural"),
+    Change("taxonomy:1", "add", "cat:b", None, "Delivery", "new"),
+    make_taxonomy(),
+]
+
+
+def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    tables = {}
+    for name, table in TABLES.items():
+        columns = ", ".join(column for column in table.columns if column != "created_at")
+        tables[name] = sorted(store.rows(f"select {columns} from {name}"), key=repr)  # noqa: S608 - names of TABLES
+    return tables
+
+
+def test_every_record_type_is_saved_and_replaced(store: Store) -> None:
+    assert store.save(RECORDS) == len(RECORDS)
+    before = everything(store)
+    assert store.save(RECORDS) == len(RECORDS)
+    assert everything(store) == before
+    assert store.summaries("spec:1") == [RECORDS[0]]
+    assert store.labels("taxonomy:1", "annotator:1") == RECORDS[3:5]
+    assert store.student("classifier:1") == RECORDS[5]
+    assert store.predictions("classifier:1") == {"text:1": "cat:b"}
+    assert store.evaluations() == RECORDS[7:9]
+    assert store.evaluations("teacher") == RECORDS[8:9]
+    assert store.changes("taxonomy:1") == RECORDS[10:12]
+    assert store.taxonomy("taxonomy:1") == make_taxonomy()
+
+
+def test_the_last_of_two_records_with_one_key_wins(store: Store) -> None:
+    store.save([Summary("text:1", "s", "first", "", False), Summary("text:1", "s", "second", "", False)])
+    store.save([Summary("text:1", "s", "third", "", False)])
+    assert [summary.summary for summary in store.summaries("s")] == ["third"]
+
+
+def test_only_known_records_are_saved(store: Store) -> None:
+    with pytest.raises(TypeError, match=r"str cannot be saved.*Summary"):
+        store.save(["text"])
+    with pytest.raises(TypeError, match="Document"):
+        store.save([make_document("d", "t")])
+    assert store.save([]) == 0
+
+
+def test_unheard_of_ids_are_errors(store: Store) -> None:
+    with pytest.raises(StoreError, match="no taxonomy 'x'"):
+        store.taxonomy("x")
+    with pytest.raises(StoreError, match="no classifier 'x'"):
+        store.student("x")
+    with pytest.raises(ValueError, match="no table 'x'"):
+        store.count("x")
+
+
+@LAWS
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=8, unique_by=lambda pair: pair[0]))
+def test_law_documents_come_back_and_saving_twice_changes_nothing(shared: Store, pairs: list[tuple[str, str]]) -> None:
+    documents = [make_document(doc_id, text, metadata={"m": text, "n": [1, {"a": None}]}, gold=text) for doc_id, text in pairs]
+    with shared.writer() as connection:  # one transaction an example, for speed
+        connection.execute("delete from documents")
+        assert shared.save_documents(documents, seed=1, seen_at=MORNING) == len(documents)
+        before = everything(shared)
+        shared.save_documents(documents, seed=1, seen_at=MORNING)
+        assert everything(shared) == before
+        hashes = {document.text_hash for document in documents}
+        assert {document.text_hash for document in shared.sample_texts(100)} == hashes
+        assert all(document in documents for document in shared.texts(sorted(hashes)))
+
+
+@LAWS
+@given(st.sets(TEXT, max_size=8), st.integers(1, 3))
+def test_law_nothing_is_pending_after_saving(shared: Store, texts: set[str], batch: int) -> None:
+    with shared.writer() as connection:
+        for table in ("documents", "summaries", "embeddings", "predictions", "labels"):
+            connection.execute(f"delete from {table}")  # noqa: S608 - names of this test
+        check_pending(shared, texts, batch)
+
+
+def check_pending(store: Store, texts: set[str], batch: int) -> None:
+    hashes = list(dict.fromkeys(save_texts(store, *texts)))
+    assert set(store.pending("summaries", {"summary_spec": "s"})) == set(hashes)
+    assert store.pending("labels", {"taxonomy_id": "t", "annotator_id": "a"}, among=hashes) == hashes
+    store.save([Summary(one, "s", "x", "y", False) for one in hashes])
+    store.save([Label(one, "t", "a", None, None) for one in hashes])
+    store.save_vectors("e", hashes, np.ones((len(hashes), 3)))
+    seen = []
+    for some, vectors in store.iter_unpredicted("c", "e", batch):
+        assert vectors.shape == (len(some), 3)
+        store.save_predictions("c", some, ["cat"] * len(some), np.ones(len(some)))
+        seen += some
+    assert sorted(seen) == sorted(hashes)
+    assert store.pending("summaries", {"summary_spec": "s"}) == []
+    assert store.pending("labels", {"taxonomy_id": "t", "annotator_id": "a"}) == []
+    assert store.pending("embeddings", {"embedder_id": "e"}, among=hashes) == []
+    assert store.pending("predictions", {"classifier_id": "c"}) == []
+    assert set(store.pending("predictions", {"classifier_id": "other"})) == set(hashes)
+
+
+def test_pending_keeps_the_order_and_the_limit(store: Store) -> None:
+    hashes = save_texts(store, "a", "b", "c", "a")
+    order = [document.text_hash for document in store.sample_texts(10)]
+    assert store.pending("summaries", {"summary_spec": "s"}) == order
+    assert store.pending("summaries", {"summary_spec": "s"}, limit=2) == order[:2]
+    assert store.pending("summaries", {"summary_spec": "s"}, among=[hashes[2], hashes[0], hashes[2]]) == [hashes[2], hashes[0]]
+    wrong: list[tuple[str, dict[str, str]]] = [("documents", {}), ("labels", {"x": "y"}), ("labels; drop table labels", {})]
+    for table, key in wrong:
+        with pytest.raises(ValueError, match="expected one of"):
+            store.pending(table, key)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 100])
+def test_texts_are_read_once_each_in_the_seeded_order(store: Store, batch: int) -> None:
+    save_texts(store, *[f"text {number % 7}" for number in range(30)])
+    batches = list(store.iter_texts(batch))
+    read = [document for some in batches for document in some]
+    assert max(map(len, batches)) <= batch
+    assert len(read) == len({document.text_hash for document in read}) == 7
+    assert read == store.sample_texts(100)
+    assert store.sample_texts(3, skip=2) == read[2:5]
+
+
+def test_a_seed_gives_another_order_and_growth_keeps_it(store: Store, tmp_path: Path) -> None:
+    save_texts(store, *map(str, range(50)))
+    before = [document.text for document in store.sample_texts(50)]
+    save_texts(store, *map(str, range(80)))
+    assert [document.text for document in store.sample_texts(80) if int(document.text) < 50] == before
+    other = Store.open(tmp_path / "other")
+    other.save_documents([make_document(f"d{number}", str(number)) for number in range(50)], seed=2, seen_at=MORNING)
+    assert [document.text for document in other.sample_texts(50)] != before
+
+
+def test_a_new_version_of_a_document_retires_the_old_one(store: Store) -> None:
+    store.save_documents([make_document("d", "old", gold="x")], seed=1, seen_at=MORNING)
+    store.save_documents([make_document("d", "new")], seed=1, seen_at=MORNING + timedelta(days=1))
+    assert [document.text for document in store.sample_texts(9)] == ["new"]
+    assert store.gold() == {}
+    assert store.counts()["inactive"] == 1
+    store.save_documents([make_document("d", "old", gold="y")], seed=1, seen_at=MORNING + timedelta(days=2))
+    assert [document.text for document in store.sample_texts(9)] == ["old"]
+    assert store.gold() == {text_hash("old"): "y"}
+    seen = store.rows("select first_seen, last_seen from documents where text = 'old'")
+    assert seen == [(MORNING.replace(tzinfo=None), (MORNING + timedelta(days=2)).replace(tzinfo=None))]
+
+
+def test_documents_that_a_read_did_not_hold_become_inactive(store: Store) -> None:
+    save_texts(store, "a", "b", "c")
+    store.save([Reject("corpus", "empty_text", "", "", "f", 1), Reject("other", "x", "", "", "f", 1)])
+    later = datetime.now(UTC) + timedelta(days=1)
+    store.save_documents([make_document("d0", "a")], seed=1, seen_at=later)
+    assert store.deactivate_unseen(later) == 2
+    assert store.deactivate_unseen(later) == 0
+    assert [document.text for document in store.sample_texts(9)] == ["a"]
+    assert store.count("documents") == 3
+    assert store.rows("select stage from rejects") == [("other",)]
+
+
+def test_odd_characters_survive_or_are_replaced(store: Store) -> None:
+    store.save([Summary("text:1", "s", "half \ud800 emoji \U0001f600 nul \0 '\"", "p", False)])
+    assert store.summaries("s")[0].summary == "half \ufffd emoji \U0001f600 nul \0 '\""
+
+
+def test_numbers_that_json_lacks_become_null(store: Store) -> None:
+    student = Student("c", "t", "a", "e", "p", "s", {"list": [float("inf")]}, {"f1": float("nan")}, 1)
+    store.save([student])
+    found = store.student("c")
+    assert dict(found.settings) == {"list": [None]}
+    assert str(found.metrics) == "{'f1': None}"
+
+
+def test_failures_are_kept_until_answered(store: Store) -> None:
+    failures = [Failure("text:1", "timeout", "slow", 3), Failure("text:2", "empty", "", 1)]
+    assert store.save_failures("summaries", "s", failures) == 2
+    store.save_failures("summaries", "s", [Failure("text:2", "refused", "no", 2)], answered=["text:1"])
+    assert store.failures("summaries", "s") == [Failure("text:2", "refused", "no", 2)]
+    assert store.failures("labels", "s") == []
+    assert store.save_failures("labels", "s", []) == 0
+
+
+def test_vectors_come_back_in_the_order_asked_for(store: Store) -> None:
+    matrix = np.random.default_rng(0).random((5, 4)).astype(np.float32)
+    hashes = [f"text:{number}" for number in range(5)]
+    store.save_vectors("e", hashes, matrix)
+    store.save_vectors("e", hashes[:1], matrix[:1])
+    asked = [4, 0, 4, 2]
+    found = store.vectors("e", [hashes[number] for number in asked])
+    assert found.dtype == np.float32
+    assert np.array_equal(found, matrix[asked])
+    assert store.vectors("e", []).shape == (0, 0)
+    with pytest.raises(StoreError, match="1 of 2 texts have no vector by e"):
+        store.vectors("e", ["text:0", "text:9"])
+
+
+def test_wrong_shapes_are_refused(store: Store) -> None:
+    with pytest.raises(ValueError, match="shape"):
+        store.save_vectors("e", ["a"], np.ones((2, 3)))
+    with pytest.raises(ValueError, match="shape"):
+        store.save_vectors("e", ["a"], np.ones((1, 0)))
+    with pytest.raises(ValueError, match="1 text hashes, 2 categories and 1"):
+        store.save_predictions("c", ["a"], ["x", "y"], np.ones(1))
+    with pytest.raises(ValueError, match="expected each once"):
+        store.save_predictions("c", ["a", "a"], ["x", "y"], np.ones(2))
+
+
+def test_texts_of_unknown_hashes_are_an_error(store: Store) -> None:
+    known = save_texts(store, "a", "b")
+    assert [document.text for document in store.texts([known[1], known[0], known[1]])] == ["b", "a", "b"]
+    with pytest.raises(StoreError, match="1 of 3 text hashes"):
+        store.texts([*known, "text:none"])
+
+
+def test_gold_is_that_of_active_texts(store: Store) -> None:
+    documents = [make_document("b", "t", gold="second"), make_document("a", "t", gold="first"), make_document("c", "u")]
+    store.save_documents(documents, seed=1, seen_at=MORNING)
+    assert store.gold() == {text_hash("t"): "first"}
+    assert store.gold([text_hash("u")]) == {}
+    assert store.gold([text_hash("t"), "text:none"]) == {text_hash("t"): "first"}
+
+
+def test_taxonomies_keep_their_order(store: Store) -> None:
+    assert store.latest_taxonomy() is None
+    store.save([make_taxonomy("t1"), make_taxonomy("t2", stage="update", parent_id="t1", rating=0.5)])
+    store.save([make_taxonomy("t1", categories=())])
+    latest = store.latest_taxonomy()
+    assert latest is not None
+    assert (latest.taxonomy_id, latest.rating, latest.parent_id) == ("t2", 0.5, "t1")
+    assert store.latest_taxonomy("generate") == make_taxonomy("t1", categories=())
+    assert store.latest_taxonomy("review") is None
+
+
+def test_pointers_move_and_go(store: Store) -> None:
+    assert store.current("taxonomy_id") is None
+    store.mark_current(taxonomy_id="t1", classifier_id="c1")
+    store.mark_current(taxonomy_id="t2", classifier_id=None)
+    assert (store.current("taxonomy_id"), store.current("classifier_id")) == ("t2", None)
+
+
+def test_runs_and_stages_are_recorded(store: Store) -> None:
+    store.start_run("run:1", "demo")
+    assert store.rows("select status, ended_at from runs") == [("running", None)]
+    store.record_stage("run:1", "corpus", seconds=1.5, status="ok", counts={"records": 3})
+    store.record_stage("run:1", "corpus", seconds=2.5, status="ok", counts={"records": 4})
+    store.end_run("run:1", status="ok")
+    status, seconds, ended, started = store.rows("select status, seconds, ended_at, started_at from runs")[0]
+    assert status == "ok"
+    assert 0 <= seconds < 60
+    assert ended >= started
+    assert store.rows("select seconds, counts from stage_runs") == [(2.5, '{"records":4}')]
+    with pytest.raises(StoreError, match="no run 'x'"):
+        store.end_run("x", status="ok")
+
+
+def test_the_ledger_finds_only_answers(store: Store) -> None:
+    ledger = StoreLedger(store)
+    failed = replace(CALL, call_key="call:2", outcome="timeout", answer=None, error="slow")
+    ledger.record([CALL, failed, replace(CALL, answer="later")])
+    assert ledger.find(["call:1", "call:2", "call:3"])["call:1"] in {CALL.answer, "later"}
+    assert set(ledger.find(["call:1", "call:2", "call:3"])) == {"call:1"}
+    assert ledger.find([]) == {}
+    assert store.calls("run:1") == 3
+    assert store.rows("select calls, failed_calls, tokens_in, tokens_cached, tokens_out, seconds from cost") == [(3, 1, 30, 12, 6, 0.75)]
+
+
+def labelled_store(store: Store) -> Store:
+    """Six documents: by a person, by the teacher, by the student, refused by the teacher, without any, and a duplicate."""
+    human, teacher, student, refused, nothing, _ = save_texts(store, "human", "teacher", "student", "refused", "nothing", "human")
+    store.save([make_taxonomy("t0"), make_taxonomy("t1")])
+    store.save(
+        [Annotator("person", "human", None, None, {}), Annotator("llm", "llm", "m", "p", {}), Annotator("best", "teacher", "m", "p", {})]
+    )
+    store.save([Label(human, "t1", "person", "cat:c", None), Label(nothing, "t0", "best", "cat:a", 0.9)])
+    store.save([Label(one, "t1", "best", "cat:a", 0.9) for one in (human, teacher)] + [Label(refused, "t1", "best", None, 0.5)])
+    store.save([Label(one, "t1", "llm", "cat:b", 0.2) for one in (teacher, nothing)])
+    store.save([Student("c1", "t1", "best", "e", "p", "s", {}, {}, 3), Student("c0", "t0", "best", "e", "p", "s", {}, {}, 3)])
+    predicted = [human, teacher, student, refused]
+    store.save_predictions("c1", predicted, ["cat:a"] * 4, np.full(4, 0.6))
+    store.save_predictions("c0", [nothing], ["cat:a"], np.full(1, 0.6))
+    store.mark_current(taxonomy_id="t1", teacher_annotator_id="best", llm_annotator_id="llm", classifier_id="c1")
+    return store
+
+
+def test_the_best_label_wins(store: Store) -> None:
+    rows = labelled_store(store).rows(
+        "select text, category, labelled_by, probability, taxonomy_id from labelled_documents order by doc_id"
+    )
+    assert rows == [
+        ("human", "Late", "human", None, "t1"),
+        ("teacher", "Refunds", "llm", 0.9, "t1"),
+        ("student", "Refunds", "student", 0.6, "t1"),
+        ("refused", "Refunds", "student", 0.6, "t1"),
+        ("nothing", None, None, None, "t1"),
+        ("human", "Late", "human", None, "t1"),
+    ]
+
+
+def test_a_student_of_another_taxonomy_labels_nothing(store: Store) -> None:
+    labelled_store(store).mark_current(classifier_id="c0", teacher_annotator_id=None)
+    rows = store.rows("select text, labelled_by from labelled_documents order by doc_id")
+    assert rows == [("human", "human"), ("teacher", "llm"), ("student", None), ("refused", None), ("nothing", "llm"), ("human", "human")]
+
+
+def test_counts_hold_empty_categories_and_add_up(store: Store) -> None:
+    rows = labelled_store(store).rows("select category, documents, share, by_human, by_llm, by_student, mean_probability from label_counts")
+    assert rows == [
+        ("Refunds", 3, 0.5, 0, 1, 2, pytest.approx(0.7)),
+        ("Late", 2, pytest.approx(1 / 3), 2, 0, 0, None),
+        (None, 1, pytest.approx(1 / 6), 0, 0, 0, None),
+        ("Delivery", 0, 0.0, 0, 0, 0, None),
+    ]
+
+
+def test_the_tree_puts_children_below_their_parents(store: Store) -> None:
+    rows = labelled_store(store).rows("select depth, path, documents from taxonomy_tree")
+    assert rows == [(0, "Refunds", 3), (0, "Delivery", 0), (1, "Delivery > Late", 2)]
+
+
+def test_history_tells_what_was_meant_when(store: Store) -> None:
+    rows = labelled_store(store).rows(
+        "select doc_id, taxonomy_id, category, annotator_kind from label_history where text_hash = ?", [text_hash("nothing")]
+    )
+    assert sorted(rows) == [("d4", "t0", "Refunds", "teacher"), ("d4", "t1", "Delivery", "llm")]
+
+
+def test_an_empty_store_has_empty_views(store: Store) -> None:
+    for view in VIEWS:
+        assert store.query(f"select * from {view}")[1] == []  # noqa: S608 - names of this test
+
+
+def test_everything_is_documented(store: Store) -> None:
+    tables = dict(store.rows("select table_name, comment from duckdb_tables()"))
+    views = dict(store.rows("select view_name, comment from duckdb_views() where not internal"))
+    assert set(tables) == set(TABLES) | {"migrations"}
+    assert set(views) == VIEWS
+    columns = store.rows("select table_name, column_name, comment from duckdb_columns() where not internal")
+    assert len(columns) > 100
+    assert [name for name, comment in [*tables.items(), *views.items()] if not comment] == []
+    assert [(table, column) for table, column, comment in columns if not comment] == []
+
+
+def test_tables_in_code_and_in_sql_agree(store: Store) -> None:
+    columns = store.rows("select table_name, column_name from duckdb_columns() where not internal")
+    for name, table in TABLES.items():
+        in_sql = {column for found, column in columns if found == name}
+        assert in_sql - set(table.columns) == ({"active", "first_seen"} if name == "documents" else set())
+        assert set(table.columns) <= in_sql
+
+
+def test_sql_reads_the_published_copy_only(store: Store, tmp_path: Path) -> None:
+    save_texts(store, "a", "b")
+    assert store.query("select count(*) as n from documents") == (["n"], [(0,)])
+    store.publish()
+    assert store.query("select doc_id from documents order by doc_id", limit=1) == (["doc_id"], [("d0",)])
+    target = tmp_path / "x.csv"
+    for sql in (
+        "insert into current values ('a', 'b')",
+        "select 1; drop table documents",
+        f"copy documents to '{target}'",
+        "select * from read_csv('/etc/passwd')",
+        f"attach '{store.path}' as w",
+        "set enable_external_access = true",
+        "set lock_configuration = false",
+    ):
+        with pytest.raises(StoreError, match="could not answer"):
+            store.query(sql)
+    assert not target.exists()
+    with pytest.raises(StoreError, match="nosuch"):
+        store.query("select nosuch from documents")
+
+
+def test_any_client_opens_the_published_copy(store: Store) -> None:
+    save_texts(store, "a")
+    store.publish()
+    with duckdb.connect(str(store.published), read_only=True) as connection:
+        assert connection.execute("select text from labelled_documents").fetchall() == [("a",)]
+        tags = connection.execute("select tags from duckdb_databases() where database_name = 'labels'").fetchall()
+    assert tags[0][0]["storage_version"].startswith("v1.0.0")
+
+
+def test_a_block_that_raises_leaves_nothing(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.writer():
+        store.mark_current(taxonomy_id="t")
+        assert store.current("taxonomy_id") == "t"
+        raise ZeroDivisionError
+    assert store.current("taxonomy_id") is None
+
+
+def test_waiting_for_oneself_is_an_error_at_once(store: Store) -> None:
+    with store.writer(), pytest.raises(StoreError, match="same thread"):
+        store.publish()
+    with store.reader(), pytest.raises(StoreError, match="same thread"):
+        store.mark_current(taxonomy_id="t")
+
+
+def test_counts_name_every_table(store: Store) -> None:
+    save_texts(store, "a", "a", "b")
+    counts = store.counts()
+    assert (counts["documents"], counts["texts"], counts["inactive"]) == (3, 2, 0)
+    assert set(counts) >= {"rejects", "failures", "labels", "predictions", "llm_calls"}
