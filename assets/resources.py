@@ -7,10 +7,10 @@ import dagster as dg
 
 from pipeline.errors import LinnaeusError
 from pipeline.settings import Project
-from pipeline.stages import Progress, Session
+from pipeline.stages import Progress, Session, finish_run, open_session
 from pipeline.workspace import find_project
 
-__all__ = ["Sessions"]
+__all__ = ["Sessions", "close_all", "show_progress"]
 
 
 class Sessions(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -29,7 +29,8 @@ class Sessions(dg.ConfigurableResource):  # type: ignore[type-arg]
         key = (self.workspace, project.name, run_id)
         if key not in _OPEN:
             close_all()  # an earlier run of this process is over
-            _OPEN[key] = Session(find_project(project.name, Path(self.workspace)), run_id=run_id, progress=_PROGRESS[-1] if _PROGRESS else None)
+            found = find_project(project.name, Path(self.workspace))
+            _OPEN[key] = open_session(found, run_id=run_id, progress=_PROGRESS[-1] if _PROGRESS else None)
             _OPEN[key].store.start_run(run_id, project.name)
         return _OPEN[key]
 
@@ -43,17 +44,12 @@ def show_progress(progress: Progress) -> None:
     _PROGRESS[:] = [progress]
 
 
-def open_session(run_id: str) -> Session | None:
-    """Find the session of a run of this process."""
-    return next((session for key, session in _OPEN.items() if key[2] == run_id), None)
-
-
 @atexit.register
-def close_all() -> None:
-    """Close every session of this process."""
+def close_all(success: bool | None = None) -> None:
+    """Finish every run of this process; without `success`, whether one succeeded is taken from its stages."""
     while _OPEN:
         _, session = _OPEN.popitem()
         try:
-            session.close()
+            finish_run(session, success=success)
         except LinnaeusError:  # the store is gone, and so is what would be closed
             continue

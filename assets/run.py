@@ -1,12 +1,11 @@
 """Runs a project's job in this process, with the run recorded in the Dagster instance like one from the UI."""
 
-import time
 from pathlib import Path
 
 import dagster as dg
 
 from assets.definitions import build_definitions
-from assets.resources import close_all, open_session, show_progress
+from assets.resources import close_all, show_progress
 from pipeline.errors import LinnaeusError
 from pipeline.settings import Project
 from pipeline.stages import Progress
@@ -27,24 +26,13 @@ def run_project(project: Project, *, workspace: Path, stages: list[str] | None, 
     show_progress(progress)
     job = build_definitions(workspace).resolve_job_def(project.name)
     selection = [dg.AssetKey([project.name, stage]) for stage in stages] if stages else None
-    began = time.monotonic()
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.get() as instance:
         result = job.execute_in_process(instance=instance, run_config=quiet, asset_selection=selection, raise_on_error=False)
-    try:
-        _finish(result, time.monotonic() - began)
-    finally:
-        close_all()
-    return result.run_id
-
-
-def _finish(result: dg.ExecuteInProcessResult, seconds: float) -> None:
-    session = open_session(result.run_id)
-    if session is not None:
-        session.store.end_run(result.run_id, status="done" if result.success else "failed", seconds=seconds)
-        session.store.publish()
+    close_all(result.success)
     if not result.success:
         raise RunFailedError("\n".join(_reasons(result)) or "The run failed; see it in the Dagster UI.")
+    return result.run_id
 
 
 def _reasons(result: dg.ExecuteInProcessResult) -> list[str]:

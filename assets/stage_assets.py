@@ -31,7 +31,7 @@ def _stage_asset(project: Project, stage: str) -> dg.AssetsDefinition:
     )
     def asset(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:  # type: ignore[type-arg]
         try:
-            session = sessions.open(project, context.run_id)
+            session = sessions.open(project, context.run.run_id)
             report = run_stage(stage, session)
         except LinnaeusError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error

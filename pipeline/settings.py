@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pipeline.errors import ProjectError
 
 __all__ = [
+    "NAME",
     "AnnotationSettings",
     "CorpusSettings",
     "EngineSettings",
@@ -26,7 +27,8 @@ __all__ = [
     "load_project",
 ]
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+NAME = r"^[a-z][a-z0-9_]{0,39}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -148,6 +150,13 @@ class Project(Settings):
     seed: int = Field(42, description="Seed of every random choice.")
     folder: Path = Field(Path(), exclude=True, description="Folder of the project file; filled in by load_project.")
 
+    @model_validator(mode="after")
+    def _model_file_beside_the_project(self) -> "Project":
+        beside = self.folder / Path(self.engine.model).expanduser()
+        if self.engine.kind == "embedded" and beside.suffix == ".gguf" and beside.exists():
+            object.__setattr__(self, "engine", self.engine.model_copy(update={"model": str(beside)}))
+        return self
+
     @property
     def student(self) -> StudentSettings:
         """Give the student to train."""
@@ -193,12 +202,21 @@ def load_project(path: Path) -> Project:
     try:
         project = Project.model_validate({**raw, "folder": path.resolve().parent})
     except ValidationError as error:
-        mistakes += [_describe(mistake) for mistake in error.errors()]
+        mistakes += [_describe(mistake) for mistake in _causes(error)]
     mistakes += _missing_files(raw, path, project)
     if mistakes or project is None:
         count = f"{len(mistakes)} mistake{'s' if len(mistakes) != 1 else ''}"
         raise ProjectError(f"{path} has {count}:\n" + "\n".join(f"  - {mistake}" for mistake in mistakes))
     return project
+
+
+def _causes(error: ValidationError) -> Iterator[Any]:
+    """Leave out that a list is too short where it is so only because one of its items is wrong."""
+    places = [mistake["loc"] for mistake in error.errors()]
+    for mistake in error.errors():
+        depth = len(mistake["loc"])
+        if mistake["type"] != "too_short" or not any(len(place) > depth and place[:depth] == mistake["loc"] for place in places):
+            yield mistake
 
 
 def _describe(mistake: Any) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["content_words", "cut_words", "tidy_phrase"]
+__all__ = ["content_words", "cut_words", "tidy_description", "tidy_phrase"]
 
 LONGEST_WORD = 12  # characters a word may take of the budget: a text without spaces is cut as well
 STOP_WORDS = frozenset(
@@ -23,6 +23,15 @@ def cut_words(text: str, max_words: int) -> tuple[str, bool]:
 def tidy_phrase(phrase: str) -> str:
     """Bring a topic phrase into the form in which phrases are counted: lower case, no end punctuation, at most 6 words."""
     return " ".join(phrase.strip().strip("\"'`.,:;!?-").lower().split()[:6])
+
+
+def tidy_description(description: str, longest: int = 120) -> str:
+    """Bring a description into one line that ends with a full stop, cut at a comma or a space where it is too long."""
+    line = " ".join(description.split()).rstrip(" .,;")
+    if len(line) > longest:
+        head = line[:longest]
+        line = head[: max(head.rfind(","), longest // 2) if "," in head[longest // 2 :] else head.rfind(" ")].rstrip(" .,;")
+    return f"{line}."
 
 
 def content_words(text: str) -> set[str]:

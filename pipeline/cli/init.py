@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from pipeline.corpus import read_rows
-from pipeline.errors import ProjectError
+from pipeline.corpus import make_documents, read_rows
+from pipeline.errors import LinnaeusError, ProjectError
 from pipeline.settings import (
+    NAME,
     AnnotationSettings,
     CorpusSettings,
     EngineSettings,
@@ -30,8 +33,11 @@ IDS = ("id", "doc_id", "document_id", "uuid", "key")
 def write_project(path: Path, *, corpus: Path, use_case: str, text: str | None, id_column: str | None) -> Project:
     """Write a project file and load it back.
 
-    :raises ProjectError: when the file exists, or the corpus or a column does not.
+    :raises ProjectError: when the file exists, the corpus does not, or the name is none for a project.
+    :raises CorpusError: when the corpus lacks a column, or its first rows hold no document.
     """
+    if not re.fullmatch(NAME, path.stem):
+        raise ProjectError(f"{path.stem!r} is no name for a project: take lower-case letters, digits and _, starting with a letter.")
     if path.exists():
         raise ProjectError(f"{path} exists already; give another name, or edit it.")
     if not corpus.exists():
@@ -40,7 +46,13 @@ def write_project(path: Path, *, corpus: Path, use_case: str, text: str | None, 
     path.parent.mkdir(parents=True, exist_ok=True)
     written = "".join(_lines(path, corpus, use_case, text or guessed_text, id_column or guessed_id))
     path.write_text(written, encoding="utf-8")
-    return load_project(path)
+    try:
+        project = load_project(path)
+        next(make_documents(islice(read_rows(project), LOOK), project))
+    except LinnaeusError:
+        path.unlink()  # so that the same name can be given again
+        raise
+    return project
 
 
 def guess_columns(corpus: Path) -> tuple[str, str | None]:
@@ -74,7 +86,7 @@ def _lines(path: Path, corpus: Path, use_case: str, text: str, id_column: str | 
     yield f"# A Linnaeus project. Keys with a # in front show their default. Run it with: linnaeus run {path.stem}\n\n"
     yield from _key("name", set_to, Project)
     yield from _key("use_case", set_to, Project)
-    sections = {
+    sections: dict[str, type[BaseModel]] = {
         "corpus": CorpusSettings, "engine": EngineSettings, "taxonomy": TaxonomySettings,
         "annotation": AnnotationSettings, "students": StudentSettings, "evaluation": EvaluationSettings,
     }  # fmt: skip

@@ -50,7 +50,8 @@ def label_file(path: Path, *, project: Project, student: LoadedStudent, embedder
     if not path.exists():
         raise CorpusError(f"There is no file {path}.")
     column = text or project.corpus.text
-    corpus = CorpusSettings(path=str(path.resolve()), text=column)
+    beside = tuple(pq.read_schema(path).names) if path.suffix.lower() == ".parquet" else ()  # of other formats every column is read
+    corpus = CorpusSettings(path=str(path.resolve()), text=column, metadata=beside)
     rows = read_rows(project.model_copy(update={"corpus": corpus}))
     partial, rejected_path = output.with_name(f".{output.name}.part"), output.with_name(f"{output.stem}.rejects.jsonl")
     labelled = rejected = 0
@@ -130,7 +131,8 @@ class _Lines:
 
 class _Parquet:
     def __init__(self, path: Path) -> None:
-        self.path, self.file = path, None
+        self.path = path
+        self.file: pq.ParquetWriter | None = None
 
     def write(self, rows: Sequence[dict[str, Any]]) -> None:
         if not rows:

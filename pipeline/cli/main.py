@@ -17,7 +17,7 @@ from pipeline.cli.progress import ConsoleProgress
 from pipeline.cli.show import show_json, show_run, show_status, show_table
 from pipeline.errors import LinnaeusError, ProjectError
 from pipeline.settings import Project
-from pipeline.stages import STAGES, Session, project_state, state_folder
+from pipeline.stages import STAGES, open_session, project_state, state_folder
 from pipeline.store import Store
 from pipeline.workspace import find_project, find_workspace
 
@@ -59,7 +59,7 @@ def plan(name: Name, as_json: Json = False) -> None:
     """Say what a run would do: calls, tokens and about how long, before it runs."""
     from pipeline.stages.plan import plan as make_plan
 
-    with Session(find_project(name, find_workspace()), progress=ConsoleProgress(errors)) as session:
+    with open_session(find_project(name, find_workspace()), progress=ConsoleProgress(errors)) as session:
         planned = make_plan(session)
     if as_json:
         show_json(output, [asdict(row) for row in planned])
@@ -134,7 +134,7 @@ def label(
     project = find_project(name, find_workspace())
     _store(project)
     began = time.monotonic()
-    with Session(project, progress=ConsoleProgress(errors)) as session:
+    with open_session(project, progress=ConsoleProgress(errors)) as session:
         target = out or file.with_name(f"{file.stem}.labelled{file.suffix}")
         done = label_file(file, project=project, student=load_current_student(session), embedder=session.embedder, output=target, text=text)
     seconds = time.monotonic() - began

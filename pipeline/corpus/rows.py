@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.errors import CorpusError
 
-__all__ = ["Line", "RawRow", "faulty_bytes", "read_lines", "shown"]
+__all__ = ["Line", "RawRow", "faulty_bytes", "read_lines", "shown", "without_mark"]
 
 OTHER_ENCODINGS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 

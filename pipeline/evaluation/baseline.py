@@ -27,7 +27,8 @@ def baseline_id(documents: Sequence[Document], size: int, *, project: Project, m
 
 def cluster_baseline(documents: Sequence[Document], vectors: Matrix, *, size: int, chat: Chat, project: Project) -> Taxonomy:
     """Cluster the documents and have the model name each cluster from the texts nearest its centre."""
-    size = min(size, len(documents))
+    taxonomy_id = baseline_id(documents, size, project=project, model=chat.model)
+    size = min(size, len(np.unique(vectors, axis=0)))
     places = KMeans(size, n_init=10, random_state=project.seed).fit_predict(vectors)
     clusters = [_nearest_first(vectors, np.flatnonzero(places == place)) for place in range(size)]
     prompt = load_prompt("name_cluster")
@@ -46,7 +47,6 @@ def cluster_baseline(documents: Sequence[Document], vectors: Matrix, *, size: in
         )
         for cluster in clusters
     )
-    taxonomy_id = baseline_id(documents, size, project=project, model=chat.model)
     categories = []
     for number, (cluster, reply) in enumerate(zip(clusters, chat.ask(questions), strict=True), start=1):
         named = reply.value if isinstance(reply.value, CategoryAnswer) else CategoryAnswer(name=f"Cluster {number}", description=reply.outcome)

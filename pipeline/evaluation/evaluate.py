@@ -6,7 +6,7 @@ Gold labels are read here and nowhere else. Every figure says its n, its interva
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from pipeline.evaluation.metrics import Figure, clustering_figures, share
+from pipeline.evaluation.metrics import CLUSTERING, Figure, clustering_figures, share
 from pipeline.ids import content_id
 from pipeline.records import Evaluation
 
@@ -35,8 +35,9 @@ class Judged:
 
 def evaluation_id(judged: Judged, *, resamples: int, seed: int) -> str:
     """Hash everything that the figures depend on."""
+    metrics = sorted(CLUSTERING)
     parts = [judged.taught, judged.predicted, judged.baseline, judged.cited, judged.gold]
-    return content_id("eval", [sorted(judged.asked), sorted(judged.held_out), *(sorted(part.items()) for part in parts), resamples, seed])
+    return content_id("eval", [metrics, sorted(judged.asked), sorted(judged.held_out), *(sorted(part.items()) for part in parts), resamples, seed])
 
 
 def evaluate(judged: Judged, *, resamples: int, seed: int) -> list[Evaluation]:

@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,6 +27,7 @@ __all__ = ["EmbeddedServer", "RemoteServer", "VllmServer", "describe_engine", "o
 
 log = logging.getLogger(__name__)
 Status = Callable[[str], None]
+VLLM_PYTHON = "LINNAEUS_VLLM_PYTHON"  # the Python of another environment that has vLLM
 NO_GPU_KINDS = "engine.kind 'embedded' needs no GPU, and 'url' joins a server that runs elsewhere."
 
 
@@ -98,10 +100,11 @@ class VllmServer(_Child):
 
     def start(self) -> str:
         """Start vLLM and give the base address."""
-        if importlib.util.find_spec("vllm") is None:
-            raise EngineError(f"vLLM is not installed. Run `pip install 'linnaeus[gpu]'` on a machine with a GPU, or: {NO_GPU_KINDS}")
+        python = os.environ.get(VLLM_PYTHON)
+        if python is None and importlib.util.find_spec("vllm") is None:
+            raise EngineError(f"vLLM is not installed. Run `pip install '.[gpu]'` on a machine with a GPU, or: {NO_GPU_KINDS}")
         settings, port = self._settings, free_port(self._settings.port)
-        command = [*python_module("pipeline.serving.tied_child"), *python_module("vllm.entrypoints.openai.api_server")]
+        command = [*python_module("pipeline.serving.tied_child"), python or sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
         command += ["--model", settings.model, "--served-model-name", settings.model, "--host", "127.0.0.1", "--port", str(port)]
         command += ["--max-model-len", str(settings.context_tokens), "--enable-prefix-caching", *settings.arguments]
         remedy = f"Check engine.model, engine.context_tokens and engine.arguments. Without a GPU: {NO_GPU_KINDS}"
@@ -180,7 +183,7 @@ def describe_engine(settings: EngineSettings) -> list[tuple[str, bool, str]]:
         return [_describe_package("xllamacpp", "pip install xllamacpp"), _describe_weights(settings.model)]
     found = [_describe_key(settings)] if settings.key_env else []
     if settings.base_url is None:
-        return [*found, _describe_package("vllm", "pip install 'linnaeus[gpu]'", f"; {NO_GPU_KINDS}")]
+        return [*found, _describe_package("vllm", "pip install '.[gpu]'", f"; {NO_GPU_KINDS}")]
     try:
         detail = f"answers, and has {', '.join(list_models(settings.base_url.rstrip('/'), settings) or ['no list of models'])}"
         return [*found, (f"server {settings.base_url}", True, detail)]

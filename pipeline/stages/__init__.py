@@ -11,11 +11,25 @@ from pipeline.errors import LinnaeusError
 from pipeline.stages.corpus import documents, embeddings
 from pipeline.stages.evaluation import baseline, evaluation
 from pipeline.stages.labels import annotations, labels
-from pipeline.stages.session import Progress, Quiet, Report, Session, new_run_id, project_state, state_folder
+from pipeline.stages.session import Progress, Quiet, Report, Session, new_run_id, open_session, opening_sessions, project_state, state_folder
 from pipeline.stages.students import classifier, load_current_student, predictions
 from pipeline.stages.taxonomy import generated_taxonomy, summaries, taxonomy, updated_taxonomy
 
-__all__ = ["STAGES", "Progress", "Quiet", "Report", "Session", "load_current_student", "new_run_id", "project_state", "run_stage", "state_folder"]
+__all__ = [
+    "STAGES",
+    "Progress",
+    "Quiet",
+    "Report",
+    "Session",
+    "finish_run",
+    "load_current_student",
+    "new_run_id",
+    "open_session",
+    "opening_sessions",
+    "project_state",
+    "run_stage",
+    "state_folder",
+]
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +48,17 @@ STAGES: Mapping[str, tuple[Callable[[Session], tuple[int, int]], tuple[str, ...]
     "baseline": (baseline, ("taxonomy", "embeddings")),
     "evaluation": (evaluation, ("predictions", "baseline")),
 }
+
+
+def finish_run(session: Session, *, success: bool | None = None) -> None:
+    """Record how a run ended, publish the tables, and close the session.
+
+    :param success: whether it succeeded; taken from its stages where the caller does not know.
+    """
+    failed = session.store.failed_stages(session.run_id) > 0 if success is None else not success
+    session.store.end_run(session.run_id, status="failed" if failed else "done")
+    session.store.publish()
+    session.close()
 
 
 def run_stage(name: str, session: Session) -> Report:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.stages.session import Session
+from pipeline.stages.taxonomy import sampled_summaries
 
 __all__ = ["CHECKS", "Rule"]
 
@@ -59,7 +60,7 @@ def _distinct_names(pointer: str) -> Callable[[Session], Found]:
 def _cites_most(session: Session) -> Found:
     taxonomy = session.store.taxonomy(session.store.current("taxonomy_id") or "")
     cited = len({text for category in taxonomy.categories for text in category.members})
-    sampled = len(session.store.sample_texts(first=session.project.taxonomy.sample))
+    sampled = len(sampled_summaries(session))
     return cited >= MOSTLY * sampled, f"{cited} of {sampled} sampled documents are cited by a category"
 
 

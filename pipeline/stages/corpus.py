@@ -10,6 +10,7 @@ from pipeline.stages.session import Session
 __all__ = ["documents", "embeddings"]
 
 EMBED_BATCH = 512
+BATCHES_A_WRITE = 10  # opening the tables costs a tenth of a second, whatever is written
 FEWEST = 2
 
 
@@ -17,10 +18,12 @@ def documents(session: Session) -> tuple[int, int]:
     """Read the corpus into the table `documents`, and what cannot be used into `rejects`."""
     seen_at = datetime.now(UTC)
     before = session.store.counts()["texts"]
-    batches = make_documents(read_rows(session.project), session.project)
-    for batch in session.progress.track(batches, total=0, what="documents", size=lambda batch: len(batch.documents)):
-        session.store.save_documents(batch.documents, seed=session.project.seed, seen_at=seen_at)
-        session.store.save(batch.rejects)
+    batches = in_batches(make_documents(read_rows(session.project), session.project), BATCHES_A_WRITE)
+    for several in session.progress.track(batches, total=0, what="documents", size=lambda several: sum(len(batch.documents) for batch in several)):
+        with session.store.writer():
+            read = [document for batch in several for document in batch.documents]
+            session.store.save_documents(read, seed=session.project.seed, seen_at=seen_at)
+            session.store.save([reject for batch in several for reject in batch.rejects])
     session.store.deactivate_unseen(seen_at)
     counts = session.store.counts()
     if counts["texts"] < FEWEST:

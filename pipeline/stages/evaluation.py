@@ -3,6 +3,7 @@
 from pipeline.evaluation import Judged, baseline_id, cluster_baseline, evaluate, evaluation_id
 from pipeline.stages.labels import annotation_sample, current_taxonomy, is_held_out
 from pipeline.stages.session import Session
+from pipeline.stages.taxonomy import sampled_summaries
 
 __all__ = ["baseline", "evaluation"]
 
@@ -20,7 +21,7 @@ def baseline(session: Session) -> tuple[int, int]:
         return 0, 0
     documents = [document for document in session.store.sample_texts(first=MOST) if document.text_hash in gold]
     size = len(current_taxonomy(session).categories)
-    key = baseline_id(documents, size, project=project, model=session.chat.model)
+    key = baseline_id(documents, size, project=project, model=session.model)
     made = 0
     if session.store.find_taxonomy(key) is None:
         session.progress.status(f"baseline: k-means with {size} clusters")
@@ -50,7 +51,7 @@ def _judged(session: Session) -> Judged:
     asked = {document.text_hash for document in annotation_sample(session)}
     given = store.labels(present.taxonomy_id, teacher) if teacher else []
     cited = {text for category in present.categories for text in category.members}
-    sampled = [document.text_hash for document in store.sample_texts(first=session.project.taxonomy.sample)]
+    sampled = [summary.text_hash for summary in sampled_summaries(session)]
     clusters = store.taxonomy(compared).categories if compared else ()
     return Judged(
         asked=asked,

@@ -10,7 +10,7 @@ __all__ = ["annotation_sample", "annotations", "current_taxonomy", "is_held_out"
 
 def annotations(session: Session) -> tuple[int, int]:
     """Let the model label the sampled documents that it has not labelled under this taxonomy."""
-    present, annotator = current_taxonomy(session), llm_annotator(session.project, session.chat.model)
+    present, annotator = current_taxonomy(session), llm_annotator(session.project, session.model)
     session.store.save([annotator])
     key = {"taxonomy_id": present.taxonomy_id, "annotator_id": annotator.annotator_id}
     wanted = [document.text_hash for document in annotation_sample(session)]
@@ -26,7 +26,7 @@ def annotations(session: Session) -> tuple[int, int]:
 
 def labels(session: Session) -> tuple[int, int]:
     """Calibrate the model's answers; the leaning is measured on the documents that are not held out."""
-    present, llm = current_taxonomy(session), llm_annotator(session.project, session.chat.model)
+    present, llm = current_taxonomy(session), llm_annotator(session.project, session.model)
     raw = _given(session, present, llm, [document.text_hash for document in annotation_sample(session)])
     means = leaning([label for label in raw if not is_held_out(session, label.text_hash)] or raw)
     teacher = teacher_annotator(llm, means)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pipeline.annotation import llm_annotator
 from pipeline.corpus import make_documents, read_rows
 from pipeline.prompts import load_prompt
-from pipeline.records import Document
+from pipeline.records import Document, Taxonomy
 from pipeline.settings import Project
 from pipeline.stages.labels import annotation_sample
 from pipeline.stages.session import Session
+from pipeline.stages.taxonomy import kept_taxonomy
 from pipeline.taxonomy import summary_spec
 
 __all__ = ["Planned", "plan"]
@@ -42,15 +43,16 @@ def plan(session: Session) -> list[Planned]:
     size = (project.taxonomy.size.min + project.taxonomy.size.max) // 2
     sample, wanted = min(total, project.taxonomy.sample), min(total, project.annotation.sample)
     first = min(sample, project.taxonomy.minibatch)
-    has = {stage: session.store.current(f"{stage}_id") is not None for stage in ("generated_taxonomy", "updated_taxonomy", "taxonomy", "baseline")}
+    kept = kept_taxonomy(session)
+    compared = kept is not None and session.store.current("baseline_id") is not None
     gold = project.corpus.gold is not None and project.evaluation.baseline
     asked = _static("annotate") + size * 20 + length
     calls = {
         "summaries": (_missing_summaries(session, sample), _static("phrase") + length, 4.0),
-        "generated_taxonomy": (0 if has["generated_taxonomy"] else size, _static("name_category") + 40 + NAMED_TEXT * length, 25.0),
-        "updated_taxonomy": (0 if has["updated_taxonomy"] else sample - first, asked, 3.0),
-        "annotations": (_missing_labels(session, wanted), asked, 3.0),
-        "baseline": (0 if has["baseline"] or not gold else size, _static("name_cluster") + 10 * length, 25.0),
+        "generated_taxonomy": (0 if kept else size, _static("name_category") + 40 + NAMED_TEXT * length, 25.0),
+        "updated_taxonomy": (0 if kept else sample - first, asked, 3.0),
+        "annotations": (_missing_labels(session, wanted, kept), asked, 3.0),
+        "baseline": (0 if compared or not gold else size, _static("name_cluster") + 10 * length, 25.0),
     }
     planned = [Planned("documents", total, 0, 0, 0, total / 20_000, note), _embedding(session, total)]
     for stage, (count, tokens_in, tokens_out) in calls.items():
@@ -72,16 +74,15 @@ def _documents(session: Session) -> tuple[list[Document], int, str]:
 
 
 def _missing_summaries(session: Session, sample: int) -> int:
-    spec = summary_spec(session.project, session.chat.model)
+    spec = summary_spec(session.project, session.model)
     hashes = [document.text_hash for document in session.store.sample_texts(first=sample)]
     return len(session.store.pending("summaries", {"summary_spec": spec}, among=hashes)) if hashes else sample
 
 
-def _missing_labels(session: Session, wanted: int) -> int:
-    present = session.store.current("taxonomy_id")
+def _missing_labels(session: Session, wanted: int, present: Taxonomy | None) -> int:
     if present is None:
         return wanted
-    key = {"taxonomy_id": present, "annotator_id": llm_annotator(session.project, session.chat.model).annotator_id}
+    key = {"taxonomy_id": present.taxonomy_id, "annotator_id": llm_annotator(session.project, session.model).annotator_id}
     hashes = [document.text_hash for document in annotation_sample(session)]
     return len(session.store.pending("labels", key, among=hashes))
 
@@ -95,7 +96,7 @@ def _embedding(session: Session, total: int) -> Planned:
 def _rate(session: Session) -> tuple[float, str]:
     """Give calls a second: from the ledger's calls of this model, else an assumed figure, and say which."""
     project: Project = session.project
-    calls, milliseconds = session.store.call_speed(session.chat.model)
+    calls, milliseconds = session.store.call_speed(session.model)
     if calls:
         return calls * project.engine.concurrency / (milliseconds / 1000), f"speed from {calls} calls before"
     return ASSUMED[project.engine.kind], "speed assumed: no calls to this model yet"

@@ -14,8 +14,9 @@ from pipeline.embedding import Embedder, SentenceEmbedder
 from pipeline.serving import Chat, open_chat
 from pipeline.settings import Project
 from pipeline.store import Store, StoreLedger
+from pipeline.weights import known_weights, resolve_model
 
-__all__ = ["Progress", "Quiet", "Report", "Session", "new_run_id", "project_state", "state_folder"]
+__all__ = ["Progress", "Quiet", "Report", "Session", "new_run_id", "open_session", "opening_sessions", "project_state", "state_folder"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -113,6 +114,17 @@ class Session:
         return self._stack.enter_context(opened)
 
     @cached_property
+    def model(self) -> str:
+        """Name the project's model, weights and all, as `chat.model` will; nothing is started or fetched for it."""
+        engine = self.project.engine
+        if self._chat is not None:
+            return self._chat.model
+        if engine.kind != "embedded":
+            return engine.model
+        weights = known_weights().get(engine.model)
+        return resolve_model(engine.model).identity if weights is None else f"{weights.name}@{weights.sha256[:12]}"
+
+    @cached_property
     def embedder(self) -> Embedder:
         """Give the project's embedder; its weights load with the first text."""
         return self._embedder or SentenceEmbedder(self.project.embedder)
@@ -135,3 +147,22 @@ class Session:
     def __exit__(self, *_: object) -> None:
         """Stop what this session started."""
         self.close()
+
+
+Opener = Callable[..., Session]
+_OPENERS: list[Opener] = [Session]
+
+
+def open_session(project: Project, *, run_id: str | None = None, progress: Progress | None = None) -> Session:
+    """Open a session for a shell, by the opener of the innermost `opening_sessions` block."""
+    return _OPENERS[-1](project, run_id=run_id, progress=progress)
+
+
+@contextlib.contextmanager
+def opening_sessions(opener: Opener) -> Iterator[None]:
+    """Let the shells of this process open their sessions by `opener`, which may give them another chat and embedder."""
+    _OPENERS.append(opener)
+    try:
+        yield
+    finally:
+        _OPENERS.pop()

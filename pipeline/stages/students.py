@@ -3,12 +3,12 @@
 import math
 from pathlib import Path
 
-from pipeline.errors import TrainingError
+from pipeline.errors import ArtefactError, TrainingError
 from pipeline.ids import content_id
 from pipeline.records import Label, Student, Taxonomy
 from pipeline.stages.labels import current_taxonomy, is_held_out
 from pipeline.stages.session import Session
-from pipeline.students import LoadedStudent, Trained, TrainingSet, load_student, save_student, score, soft_labels, train
+from pipeline.students import METHOD, LoadedStudent, Trained, TrainingSet, load_student, save_student, score, soft_labels, train
 
 __all__ = ["classifier", "load_current_student", "predictions"]
 
@@ -25,7 +25,7 @@ def classifier(session: Session) -> tuple[int, int]:
     classifier_id = _classifier_id(session, present, taught, more, embedder_id)
     folder = session.folder / "classifiers" / classifier_id.removeprefix("student:")
     known = store.find_student(classifier_id)
-    if known is not None and (folder / "card.json").exists():
+    if known is not None and _is_whole(folder, known.sha256):
         store.mark_current(classifier_id=classifier_id)
         return 0, known.trained_on
     data = TrainingSet(
@@ -66,6 +66,15 @@ def load_current_student(session: Session) -> LoadedStudent:
     return load_student(session.folder / student.path, sha256=student.sha256)
 
 
+def _is_whole(folder: Path, sha256: str) -> bool:
+    """Say whether a student's files are there and undamaged; otherwise it is trained again."""
+    try:
+        load_student(folder, sha256=sha256)
+    except ArtefactError:
+        return False
+    return True
+
+
 def _unlabelled(session: Session, labelled: set[str]) -> list[str]:
     most = session.project.student.unlabelled
     texts = session.store.sample_hashes(first=most + len(labelled)) if most else []
@@ -76,7 +85,7 @@ def _unlabelled(session: Session, labelled: set[str]) -> list[str]:
 def _classifier_id(session: Session, present: Taxonomy, taught: list[Label], more: list[str], embedder_id: str) -> str:
     learnt = [[label.text_hash, label.category_id, None if label.probability is None else round(label.probability, 9)] for label in taught]
     settings = session.project.student.model_dump(mode="json")
-    return content_id("student", [present.taxonomy_id, learnt, more, embedder_id, settings, session.project.seed])
+    return content_id("student", [METHOD, present.taxonomy_id, learnt, more, embedder_id, settings, session.project.seed])
 
 
 def _probabilities(label: Label) -> dict[str, float]:

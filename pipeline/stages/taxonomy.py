@@ -3,17 +3,21 @@
 from collections.abc import Callable
 
 from pipeline.errors import TaxonomyError
-from pipeline.records import Taxonomy
+from pipeline.records import Summary, Taxonomy
 from pipeline.stages.session import Session
-from pipeline.taxonomy import Sample, Version, generate, make_sample, review, summarise, summary_spec, update, version_id
+from pipeline.taxonomy import Sample, Version, generate, make_sample, review, summarise, summary_spec, taxonomy_spec, update, version_id
 
-__all__ = ["generated_taxonomy", "summaries", "taxonomy", "updated_taxonomy"]
+__all__ = ["generated_taxonomy", "kept_taxonomy", "sampled_summaries", "summaries", "taxonomy", "updated_taxonomy"]
+
+KEPT = 0.5  # share of the documents cited by a taxonomy that must still be there for it to be kept
 
 
 def summaries(session: Session) -> tuple[int, int]:
-    """Summarise the sampled documents that have no summary yet."""
-    project, spec = session.project, summary_spec(session.project, session.chat.model)
+    """Summarise the sampled documents that have no summary yet, unless the current taxonomy is kept and needs none."""
+    project, spec = session.project, summary_spec(session.project, session.model)
     wanted = [document.text_hash for document in session.store.sample_texts(first=project.taxonomy.sample)]
+    if kept_taxonomy(session) is not None:
+        return 0, len(session.store.summaries(spec, wanted))
     pending = session.store.pending("summaries", {"summary_spec": spec}, among=wanted)
     outcomes = summarise(session.store.texts(pending), chat=session.chat, project=project)
     for outcome in session.progress.track(outcomes, total=len(pending), what="summaries", size=lambda o: len(o.records) + len(o.failures)):
@@ -25,57 +29,82 @@ def summaries(session: Session) -> tuple[int, int]:
 
 
 def generated_taxonomy(session: Session) -> tuple[int, int]:
-    """Make the first version from the first minibatch."""
-    sample = _sample(session).head(session.project.taxonomy.minibatch)
-    made, first = _version(
-        session, "generate", 0, None, sample, lambda: generate(sample, chat=session.chat, embedder=session.embedder, project=session.project)
-    )
+    """Make the first version from the first minibatch, unless the current taxonomy is kept."""
+    if (kept := kept_taxonomy(session)) is not None:
+        return 0, len(kept.categories)
+    project, given = session.project, sampled_summaries(session)[: session.project.taxonomy.minibatch]
+
+    def make() -> Version:
+        return generate(_sample(session).head(len(given)), chat=session.chat, embedder=session.embedder, project=project)
+
+    made, first = _version(session, "generate", None, given, make)
     session.store.mark_current(generated_taxonomy_id=first.taxonomy_id)
     return made, len(first.categories)
 
 
 def updated_taxonomy(session: Session) -> tuple[int, int]:
-    """Update the first version with each further minibatch."""
-    sample, project = _sample(session), session.project
-    current = _pointed(session, "generated_taxonomy_id")
+    """Update the first version with each further minibatch, unless the current taxonomy is kept."""
+    if (kept := kept_taxonomy(session)) is not None:
+        return 0, len(kept.categories)
+    project, given, current = session.project, sampled_summaries(session), _pointed(session, "generated_taxonomy_id")
     made = 0
-    starts = range(project.taxonomy.minibatch, len(sample), project.taxonomy.minibatch)
+    starts = range(project.taxonomy.minibatch, len(given), project.taxonomy.minibatch)
     for start in session.progress.track(starts, total=len(starts), what="updates", size=lambda _: 1):
-        seen, parent = sample.head(start + project.taxonomy.minibatch), current
+        seen, parent = given[: start + project.taxonomy.minibatch], current
 
-        def make(parent: Taxonomy = parent, seen: Sample = seen, start: int = start) -> Version:
-            return update(parent, seen, start=start, chat=session.chat, embedder=session.embedder, project=project)
+        def make(parent: Taxonomy = parent, count: int = len(seen), start: int = start) -> Version:
+            sample = _sample(session).head(count)
+            return update(parent, sample, start=start, chat=session.chat, embedder=session.embedder, project=project)
 
-        new, current = _version(session, "update", parent.step + 1, parent.taxonomy_id, seen, make)
+        new, current = _version(session, "update", parent, seen, make)
         made += new
     session.store.mark_current(updated_taxonomy_id=current.taxonomy_id)
     return made, len(current.categories)
 
 
 def taxonomy(session: Session) -> tuple[int, int]:
-    """Review the last version: the result is the taxonomy that labels are given under."""
-    sample = _sample(session)
+    """Review the last version: the result is the taxonomy that labels are given under, until it is no longer kept."""
+    if (kept := kept_taxonomy(session)) is not None:
+        return 0, len(kept.categories)
     parent = _pointed(session, "updated_taxonomy_id")
-    made, final = _version(
-        session,
-        "review",
-        parent.step + 1,
-        parent.taxonomy_id,
-        sample,
-        lambda: review(parent, sample, chat=session.chat, embedder=session.embedder, project=session.project),
-    )
+
+    def make() -> Version:
+        return review(parent, _sample(session), chat=session.chat, embedder=session.embedder, project=session.project)
+
+    made, final = _version(session, "review", parent, sampled_summaries(session), make)
     if len(final.categories) < 2:
         raise TaxonomyError(f"The taxonomy has {len(final.categories)} category; labels need at least 2. Raise taxonomy.sample or taxonomy.size.")
-    session.store.mark_current(taxonomy_id=final.taxonomy_id)
+    session.store.mark_current(taxonomy_id=final.taxonomy_id, taxonomy_spec=_spec(session))
     return made, len(final.categories)
 
 
-def _version(session: Session, stage: str, step: int, parent_id: str | None, sample: Sample, make: Callable[[], Version]) -> tuple[int, Taxonomy]:
+def kept_taxonomy(session: Session) -> Taxonomy | None:
+    """Give the current taxonomy where it still holds, so that a corpus that only grew is labelled under it.
+
+    It holds while use case, prompts, model and settings are those it was made with, and half of the documents that its
+    categories cite are still in the corpus.
+    """
+    current = session.store.current("taxonomy_id")
+    if current is None or session.store.current("taxonomy_spec") != _spec(session):
+        return None
+    present = session.store.taxonomy(current)
+    cited = {text for category in present.categories for text in category.members}
+    there = cited.intersection(session.store.active_hashes(sorted(cited)))
+    return present if len(there) >= KEPT * len(cited) else None
+
+
+def _spec(session: Session) -> str:
+    return taxonomy_spec(session.project, model=session.model, summary_spec=summary_spec(session.project, session.model))
+
+
+def _version(session: Session, stage: str, parent: Taxonomy | None, given: list[Summary], make: Callable[[], Version]) -> tuple[int, Taxonomy]:
     """Give a version from the store, or make and save it; say how many were made."""
-    key = version_id(stage, step, parent_id, sample, project=session.project, model=session.chat.model)
+    step, parent_id = (parent.step + 1, parent.taxonomy_id) if parent else (0, None)
+    seen = [(summary.text_hash, summary.phrase) for summary in given]
+    key = version_id(stage, step, parent_id, seen, project=session.project, model=session.model)
     if (known := session.store.find_taxonomy(key)) is not None:
         return 0, known
-    session.progress.status(f"{stage} a taxonomy from {len(sample)} documents")
+    session.progress.status(f"{stage} a taxonomy from {len(given)} documents")
     version = make()
     session.store.save([version.taxonomy, *version.changes])
     return 1, version.taxonomy
@@ -88,10 +117,16 @@ def _pointed(session: Session, key: str) -> Taxonomy:
     return session.store.taxonomy(found)
 
 
-def _sample(session: Session) -> Sample:
-    """Read the summaries in the sample's order, and represent them."""
+def sampled_summaries(session: Session) -> list[Summary]:
+    """Read the summaries in the sample's order."""
     spec = session.store.current("summary_spec")
     if spec is None:
         raise TaxonomyError("There are no summaries yet; run the stage summaries first.")
-    wanted = [document.text_hash for document in session.store.sample_texts(first=session.project.taxonomy.sample)]
-    return session.remember(("sample", spec, tuple(wanted)), lambda: make_sample(session.store.summaries(spec, wanted), embedder=session.embedder))
+    return session.store.summaries(spec, session.store.sample_hashes(first=session.project.taxonomy.sample))
+
+
+def _sample(session: Session) -> Sample:
+    """Represent the summarised documents; embedding them takes seconds, so that it is done once, and only to make a version."""
+    given = sampled_summaries(session)
+    key = ("sample", tuple((summary.text_hash, summary.phrase) for summary in given))
+    return session.remember(key, lambda: make_sample(given, embedder=session.embedder))

@@ -45,6 +45,10 @@ class Reads(Warehouse):
         """Give the first distinct active texts in the seeded order, by their hashes."""
         return [row[0] for row in self.rows(SAMPLE_HASHES, [first])]
 
+    def active_hashes(self, among: Sequence[str]) -> list[str]:
+        """Give those of some texts that an active document has, in the order given."""
+        return [row[0] for row in self.rows(ACTIVE_AMONG, wanted=numbered(among))]
+
     def iter_texts(self, batch: int) -> Iterator[list[Document]]:
         """Give one document of each distinct active text, in the seeded order, at most `batch` at a time."""
         after = ""
@@ -193,6 +197,10 @@ class Reads(Warehouse):
         calls, tokens_in, tokens_out = self.rows(SPENT, [run_id])[0]
         return int(calls), int(tokens_in), int(tokens_out)
 
+    def failed_stages(self, run_id: str) -> int:
+        """Count the stages of a run that failed."""
+        return int(self.rows("select count(*) from stage_runs where run_id = ? and status = 'failed'", [run_id])[0][0])
+
     def call_speed(self, model: str) -> tuple[int, float]:
         """Count the successful calls to a model in all runs, and sum their milliseconds."""
         calls, milliseconds = self.rows(CALL_SPEED, [model])[0]
@@ -219,6 +227,7 @@ with page as (
 )
 select {DOCUMENT} from documents join page using (order_key, doc_id) where active order by order_key
 """  # noqa: S608 - DOCUMENT is a constant
+ACTIVE_AMONG = "select text_hash from wanted where text_hash in (select text_hash from documents where active) order by position"
 SAMPLE_HASHES = "select text_hash from documents where active group by text_hash, order_key order by order_key limit ?"
 SPENT = "select count(*), coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0) from llm_calls where run_id = ?"
 CALL_SPEED = "select count(*), coalesce(sum(milliseconds), 0) from llm_calls where model = ? and outcome = 'ok'"

@@ -106,7 +106,7 @@ TABLES = {
         Table("embeddings", ("text_hash", "embedder_id"), text_columns("text_hash", "embedder_id") | {"vector": pa.list_(pa.float32())}),
         Table("classifiers", ("classifier_id",), STUDENT_COLUMNS | {"trained_on": INT}, frozenset({"settings", "metrics"})),
         Table("predictions", ("text_hash", "classifier_id"), text_columns("text_hash", "classifier_id", "category_id") | {"probability": REAL}),
-        Table("evaluations", ("evaluation_id",), text_columns("evaluation_id", "subject", "metric", "slice") | FIGURES),
+        Table("evaluations", ("evaluation_id", "subject", "metric", "slice"), text_columns("evaluation_id", "subject", "metric", "slice") | FIGURES),
         Table("llm_calls", (), CALL_COLUMNS),
         Table(
             "rejects",

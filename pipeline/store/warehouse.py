@@ -21,7 +21,7 @@ import duckdb
 
 from pipeline.errors import StoreError, StoreLockedError
 
-__all__ = ["STORAGE_VERSION", "Connection", "Warehouse"]
+__all__ = ["STORAGE_VERSION", "Connection", "Warehouse", "transaction"]
 
 Connection = duckdb.DuckDBPyConnection
 Mode = Literal["read", "write"]

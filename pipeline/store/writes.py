@@ -135,10 +135,11 @@ class Writes(Warehouse):
                     connection.execute("insert into current values (?, ?)", [key, value])
 
     def start_run(self, run_id: str, project: str) -> None:
-        """Record that a run began now."""
+        """Record that a run began now; one that never ended, because its process was killed, is interrupted."""
         table = TABLES["runs"]
         row = {"run_id": run_id, "project": project, "started_at": now(), "status": "running"}
         with self.writer() as connection:
+            connection.execute("update runs set status = 'interrupted' where status = 'running' and run_id <> ?", [run_id])
             replace_rows(connection, table, arrow_table(table, [row]))
 
     def end_run(self, run_id: str, *, status: str, seconds: float | None = None) -> None:

@@ -2,9 +2,10 @@
 
 from pipeline.students.artefact import LoadedStudent, load_student, save_student
 from pipeline.students.score import Scored, score, score_texts
-from pipeline.students.train import Trained, TrainingSet, soft_labels, spread, train
+from pipeline.students.train import METHOD, Trained, TrainingSet, soft_labels, spread, train
 
 __all__ = [
+    "METHOD",
     "LoadedStudent",
     "Scored",
     "Trained",

@@ -8,13 +8,13 @@ import hashlib
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sklearn
-import skops.io
+from sklearn import __version__ as sklearn_version
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.errors import ArtefactError
@@ -47,10 +47,12 @@ def save_student(folder: Path, model: LogisticRegression, card: Mapping[str, Any
 
     :return: the sha256 of the model file.
     """
+    import skops.io  # here, because it imports torch where there is one, which takes seconds
+
     folder.mkdir(parents=True, exist_ok=True)
     data = skops.io.dumps(model)
     digest = hashlib.sha256(data).hexdigest()
-    whole_card = {**card, "sha256": digest, "scikit_learn": sklearn.__version__}
+    whole_card = {**card, "sha256": digest, "scikit_learn": sklearn_version}
     _replace(folder / MODEL, data)
     _replace(folder / CARD, json.dumps(whole_card, indent=2, ensure_ascii=False).encode())
     return digest
@@ -69,13 +71,19 @@ def load_student(folder: Path, *, sha256: str | None = None) -> LoadedStudent:
         raise ArtefactError(f"{folder} is no student: {Path(error.filename).name} is missing. Run the project again to train one.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ArtefactError(f"The card {folder / CARD} cannot be read: {error}. Run the project again to train a new student.") from error
+    if not isinstance(card, dict):
+        raise ArtefactError(
+            f"The card {folder / CARD} holds {type(card).__name__}, expected an object. Run the project again to train a new student."
+        )
     found = hashlib.sha256(data).hexdigest()
     for expected in (card.get("sha256"), sha256 or found):
         if found != expected:
             raise ArtefactError(f"{folder / MODEL} is damaged or another student's: sha256 {found[:12]}…, expected {str(expected)[:12]}….")
+    import skops.io
+
     try:
         model = skops.io.loads(data, trusted=[])
-    except (skops.io.exceptions.UntrustedTypesFoundException, ValueError, KeyError, TypeError) as error:
+    except (skops.io.exceptions.UntrustedTypesFoundException, zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
         raise ArtefactError(f"{folder / MODEL} holds something other than a student: {error}") from error
     if not isinstance(model, LogisticRegression):
         raise ArtefactError(f"{folder / MODEL} holds a {type(model).__name__}; expected a LogisticRegression.")

@@ -20,10 +20,11 @@ from pipeline.embedding import Matrix
 from pipeline.errors import TrainingError
 from pipeline.settings import StudentSettings
 
-__all__ = ["Trained", "TrainingSet", "soft_labels", "spread", "train"]
+__all__ = ["METHOD", "Trained", "TrainingSet", "soft_labels", "spread", "train"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
+METHOD = 1  # raise it whenever a student would come out otherwise from the same labels
 SHARPNESS = 30.0  # how fast a document's membership falls with the cosine
 ROUNDS = 15
 LEAST = 1e-9
@@ -109,6 +110,8 @@ def _targets(data: TrainingSet, *, spread_out: bool) -> tuple[Matrix, Ints, Floa
 
 
 def _fit(vectors: Matrix, targets: Ints, weights: Floats | None, penalty: float) -> LogisticRegression:
+    if len(np.unique(targets)) < 2:
+        raise TrainingError("All but a few labels are of one category, so that there is nothing to learn from them. Raise annotation.sample.")
     balance = "balanced" if weights is not None else None
     return LogisticRegression(C=penalty, class_weight=balance, max_iter=1000).fit(vectors, targets, sample_weight=weights)
 

@@ -4,6 +4,19 @@ from pipeline.taxonomy.induce import generate, review, update
 from pipeline.taxonomy.naming import Namer
 from pipeline.taxonomy.sample import Group, Sample, make_sample
 from pipeline.taxonomy.summarise import summarise, summary_spec
-from pipeline.taxonomy.versions import Version, version_id
+from pipeline.taxonomy.versions import Version, taxonomy_spec, version_id
 
-__all__ = ["Group", "Namer", "Sample", "Version", "generate", "make_sample", "review", "summarise", "summary_spec", "update", "version_id"]
+__all__ = [
+    "Group",
+    "Namer",
+    "Sample",
+    "Version",
+    "generate",
+    "make_sample",
+    "review",
+    "summarise",
+    "summary_spec",
+    "taxonomy_spec",
+    "update",
+    "version_id",
+]

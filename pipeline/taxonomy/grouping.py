@@ -5,34 +5,22 @@ A small model cannot group many phrases at once, so that the groups are found he
 
 import numpy as np
 from sklearn.cluster import AgglomerativeClustering, KMeans
-from sklearn.decomposition import PCA
-from sklearn.mixture import GaussianMixture
 
-from pipeline.embedding import Matrix
 from pipeline.settings import SizeRange
 from pipeline.taxonomy.sample import Group, Sample
 
-__all__ = ["choose_size", "close_groups", "group", "outliers"]
+__all__ = ["close_groups", "first_size", "group", "outliers"]
 
-COMPONENTS = 15  # principal components of the mixture: enough for tens of groups, few enough for hundreds of documents
+ENOUGH = 12  # documents a group
 OUTLIER_DEVIATIONS = 2.0
 
 
-def choose_size(vectors: Matrix, bounds: SizeRange, *, seed: int) -> tuple[int, dict[int, float]]:
-    """Choose the number of groups by the BIC of a Gaussian mixture with diagonal covariances (lower is better).
+def first_size(documents: int, bounds: SizeRange) -> int:
+    """Choose how many groups to start from: the most that is wanted, as far as each can have enough documents to be named by.
 
-    :return: the number, and the BIC of each number tried (empty where there was nothing to choose).
+    What is cut too finely gets one name twice and is merged; what is cut too coarsely stays mixed whatever its name.
     """
-    most = min(bounds.max, len(vectors) // 2)
-    sizes = range(min(bounds.min, most), most + 1)
-    if len(sizes) == 1:
-        return sizes[0], {}
-    reduced = PCA(min(COMPONENTS, *vectors.shape), random_state=seed).fit_transform(vectors)
-    curve = {
-        size: float(GaussianMixture(size, covariance_type="diag", n_init=5, reg_covar=1e-4, random_state=seed).fit(reduced).bic(reduced))
-        for size in sizes
-    }
-    return min(curve, key=lambda size: curve[size]), curve
+    return min(bounds.max, max(bounds.min, documents // ENOUGH), documents // 2)
 
 
 def group(sample: Sample, size: int, *, seed: int) -> list[Group]:

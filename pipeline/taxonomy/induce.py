@@ -16,8 +16,8 @@ from pipeline.errors import TaxonomyError
 from pipeline.records import Taxonomy
 from pipeline.serving.contract import Chat
 from pipeline.settings import Project
-from pipeline.taxonomy.grouping import choose_size, close_groups, group, outliers
-from pipeline.taxonomy.naming import Namer, same_meaning
+from pipeline.taxonomy.grouping import close_groups, first_size, group, outliers
+from pipeline.taxonomy.naming import AlikeNames, Namer, alike_names
 from pipeline.taxonomy.sample import Group, Sample, unit
 from pipeline.taxonomy.versions import Draft, Version, version_id
 
@@ -39,14 +39,13 @@ def generate(sample: Sample, *, chat: Chat, embedder: Embedder, project: Project
             f"A taxonomy of at least {project.taxonomy.size.min} categories needs at least {max(FEWEST, 2 * project.taxonomy.size.min)} distinct"
             f" summarised documents; there are {len(sample)}. Add documents, or lower taxonomy.size."
         )
-    size, curve = choose_size(sample.vectors, project.taxonomy.size, seed=project.seed)
-    groups = group(sample, size, seed=project.seed)
-    draft = Draft(version_id("generate", 0, None, sample, project=project, model=chat.model), sample)
+    groups = group(sample, first_size(len(sample), project.taxonomy.size), seed=project.seed)
+    draft = Draft(version_id("generate", 0, None, sample.seen, project=project, model=chat.model), sample)
     for found, named in zip(groups, (namer := Namer(sample, chat, project, "generate")).name(groups), strict=True):
         out = outliers(sample, found)
         draft.add(named.name, named.description, Group(tuple(index for index in found.indices if index not in out)), named.reason)
     _settle_names(draft, namer, embedder=embedder, fewest=project.taxonomy.size.min)
-    return draft.finish("generate", 0, None, use_case=project.use_case, rating=None, curve=curve)
+    return draft.finish("generate", 0, None, use_case=project.use_case, rating=None)
 
 
 def update(parent: Taxonomy, sample: Sample, *, start: int, chat: Chat, embedder: Embedder, project: Project) -> Version:
@@ -55,8 +54,9 @@ def update(parent: Taxonomy, sample: Sample, *, start: int, chat: Chat, embedder
     The rating of the new version is the share of the minibatch that a category of its parent fits.
     """
     step = parent.step + 1
-    draft = Draft.from_taxonomy(version_id("update", step, parent.taxonomy_id, sample, project=project, model=chat.model), parent, sample)
-    answers = ask_category(sample.texts[start:], taxonomy=parent, chat=chat, project=project, purpose="update")
+    draft = Draft.from_taxonomy(version_id("update", step, parent.taxonomy_id, sample.seen, project=project, model=chat.model), parent, sample)
+    answers = list(ask_category(sample.texts[start:], taxonomy=parent, chat=chat, project=project, purpose="update"))
+    answered = [none_probability(answer) for answer in answers if answer.outcome == "ok"]
     misfit = [none_probability(answer) if answer.outcome == "ok" else 0.0 for answer in answers]
     fitting = [start + place for place, value in enumerate(misfit) if value < MISFIT]
     _cite_nearest(draft, fitting)
@@ -68,21 +68,21 @@ def update(parent: Taxonomy, sample: Sample, *, start: int, chat: Chat, embedder
         reason = f"{len(new)} documents that no category fitted; {named.reason}"
         draft.add(named.name, named.description, new, reason)
     _settle_names(draft, namer, embedder=embedder, fewest=project.taxonomy.size.min)
-    rating = len(fitting) / len(misfit) if misfit else None
-    return draft.finish("update", step, parent.taxonomy_id, use_case=project.use_case, rating=rating, curve={})
+    rating = sum(value < MISFIT for value in answered) / len(answered) if answered else None
+    return draft.finish("update", step, parent.taxonomy_id, use_case=project.use_case, rating=rating)
 
 
 def review(parent: Taxonomy, sample: Sample, *, chat: Chat, embedder: Embedder, project: Project) -> Version:
-    """Review the last version: drop what is too small, move every document to its nearest category, settle the names."""
+    """Review the last version: drop what is too small, settle the names, let the nearest category cite what none cites."""
     step = parent.step + 1
-    draft = Draft.from_taxonomy(version_id("review", step, parent.taxonomy_id, sample, project=project, model=chat.model), parent, sample)
+    draft = Draft.from_taxonomy(version_id("review", step, parent.taxonomy_id, sample.seen, project=project, model=chat.model), parent, sample)
     smallest = max(2, round(SMALLEST * len(sample)))
     for category_id in sorted(draft.groups, key=lambda key: len(draft.groups[key])):
         if len(draft.groups[category_id]) < smallest and len(draft.categories) > project.taxonomy.size.min:
             draft.drop(category_id, f"it cites {len(draft.groups[category_id])} documents, fewer than {smallest}")
     _settle_names(draft, Namer(sample, chat, project, "review"), embedder=embedder, fewest=project.taxonomy.size.min)
     _cite_nearest(draft, draft.uncited(), unless_outlier=True)
-    return draft.finish("review", step, parent.taxonomy_id, use_case=project.use_case, rating=None, curve={})
+    return draft.finish("review", step, parent.taxonomy_id, use_case=project.use_case, rating=None)
 
 
 def _cite_nearest(draft: Draft, indices: Sequence[int], *, unless_outlier: bool = False) -> None:
@@ -107,16 +107,26 @@ def _floor(sample: Sample, found: Group, centre: Matrix) -> float:
 
 
 def _settle_names(draft: Draft, namer: Namer, *, embedder: Embedder, fewest: int) -> None:
-    """Merge categories whose names say the same, or rename the smaller one where merging would leave too few."""
-    for _ in range(2 * len(draft.categories)):
-        pairs = same_meaning(draft.names(), embedder=embedder)
-        if not pairs:
-            return
+    """Merge categories whose names say the same; rename the smaller of two with names too alike, and merge it where that fails.
+
+    Where merging would leave too few categories, both stay.
+    """
+    tried: set[str] = set()
+    while True:
         keys = list(draft.categories)
-        first, second = sorted((keys[place] for place in pairs[0]), key=lambda key: -len(draft.groups[key]))
-        kept, gone = draft.categories[first].name, draft.categories[second].name
-        if len(draft.categories) > fewest:
-            draft.merge(second, first, f"the model's name {gone!r} says the same as {kept!r}")
-        else:
-            named = namer.rename(draft.groups[second], refused=gone, taken=draft.names(but=second), reason=f"says the same as {kept}")
-            draft.rename(second, named.name, named.description, f"{gone!r} says the same as {kept!r}; {named.reason}")
+        pairs = [(sorted((keys[pair.first], keys[pair.second]), key=lambda key: -len(draft.groups[key])), pair) for pair in _alike(draft, embedder)]
+        open_pairs = [(larger, smaller, pair) for (larger, smaller), pair in pairs if smaller not in tried or len(keys) > fewest]
+        if not open_pairs:
+            return
+        larger, smaller, pair = open_pairs[0]
+        kept, gone = draft.categories[larger].name, draft.categories[smaller].name
+        if len(keys) > fewest and (pair.same or smaller in tried):
+            draft.merge(smaller, larger, f"its name {gone!r} says the same as {kept!r}")
+            continue
+        tried.add(smaller)
+        named = namer.rename(draft.groups[smaller], refused=gone, taken=draft.names(but=smaller), reason=f"too much like {kept}")
+        draft.rename(smaller, named.name, named.description, f"{gone!r} is too much like {kept!r}; {named.reason}")
+
+
+def _alike(draft: Draft, embedder: Embedder) -> list[AlikeNames]:
+    return alike_names(draft.names(), embedder=embedder)

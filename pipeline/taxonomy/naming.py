@@ -12,16 +12,17 @@ from pipeline.prompts import Prompt, load_prompt
 from pipeline.serving.contract import Chat, Question, Structured
 from pipeline.settings import Project
 from pipeline.taxonomy.sample import Group, Sample
-from pipeline.text import content_words
+from pipeline.text import content_words, tidy_description
 
-__all__ = ["Named", "Namer", "same_meaning", "why_refused"]
+__all__ = ["AlikeNames", "Named", "Namer", "alike_names", "why_refused"]
 
 PHRASES, TEXTS = 12, 6  # shown of each group: what a 1.5 B model reads without losing the thread
 ROUNDS = 4
 LONGEST_NAME = 5  # words
-CATCH_ALL = frozenset("other general miscellaneous misc various unknown none uncategorised uncategorized rest everything anything".split())
+CATCH_ALL = content_words("other general miscellaneous misc various unknown none uncategorised uncategorized rest everything anything")
 PROMPT_WORDS = frozenset("text topic group category item request query heading name document message user taxonomy label".split())
 SAME_NAME = 0.8  # cosine of two names from which they are one name to a reader
+ALIKE = 0.62  # and from which a reader would ask what tells them apart
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,16 @@ class Named:
     name: str
     description: str
     reason: str
+
+
+@dataclass(frozen=True)
+class AlikeNames:
+    """Two names by their places in a list; `same` where nothing tells them apart."""
+
+    first: int
+    second: int
+    likeness: float
+    same: bool
 
 
 def why_refused(name: str, *, use_case: str, taken: Sequence[str] = ()) -> str | None:
@@ -49,11 +60,17 @@ def why_refused(name: str, *, use_case: str, taken: Sequence[str] = ()) -> str |
     return None
 
 
-def same_meaning(names: Sequence[str], *, embedder: Embedder) -> list[tuple[int, int]]:
-    """List the pairs of names (by place, first before second) that are one name to a reader."""
+def alike_names(names: Sequence[str], *, embedder: Embedder) -> list[AlikeNames]:
+    """List the pairs of names that a reader would take for one or ask what tells them apart, the most alike first."""
     vectors = embedder.embed(names)
     likeness = vectors @ vectors.T
-    return [(i, j) for j in range(len(names)) for i in range(j) if likeness[i, j] >= SAME_NAME or content_words(names[i]) == content_words(names[j])]
+    pairs = []
+    for second in range(len(names)):
+        for first in range(second):
+            same = bool(likeness[first, second] >= SAME_NAME) or content_words(names[first]) == content_words(names[second])
+            if same or likeness[first, second] >= ALIKE:
+                pairs.append(AlikeNames(first, second, 1.0 if same else float(likeness[first, second]), same=same))
+    return sorted(pairs, key=lambda pair: -pair.likeness)
 
 
 @dataclass(frozen=True)
@@ -102,7 +119,7 @@ class Namer:
     def _accept(self, value: object, *, taken: Sequence[str] = ()) -> Named | None:
         if not isinstance(value, CategoryAnswer) or why_refused(value.name.strip(), use_case=self.project.use_case, taken=taken):
             return None
-        return Named(" ".join(value.name.split()), " ".join(value.description.split()), "named by the model from its phrases and texts")
+        return Named(" ".join(value.name.split()), tidy_description(value.description), "named by the model from its phrases and texts")
 
     def _text(self, value: object) -> str:
         return value.name if isinstance(value, CategoryAnswer) else "(no answer)"
@@ -111,5 +128,5 @@ class Namer:
         for phrase, _ in self.sample.counted_phrases(found, len(found)):
             if why_refused(phrase, use_case=self.project.use_case, taken=taken) is None:
                 return Named(phrase.title(), f"Texts about {phrase}.", f"named after its most frequent phrase; {why}")
-        number = 1 + len(taken)
+        number = next(number for number in range(1, len(taken) + 2) if f"Group {number}" not in taken)
         return Named(f"Group {number}", "Texts that no phrase names.", f"left without a name; {why}")

@@ -39,6 +39,11 @@ class Sample:
         """Count the documents."""
         return len(self.hashes)
 
+    @property
+    def seen(self) -> list[tuple[str, str]]:
+        """Pair each document with its phrase: what a version is made from."""
+        return list(zip(self.hashes, self.phrases, strict=True))
+
     def head(self, count: int) -> "Sample":
         """Take the first `count` documents."""
         return Sample(self.hashes[:count], self.texts[:count], self.phrases[:count], self.vectors[:count])

@@ -9,26 +9,31 @@ from pipeline.records import Category, Change, ChangeKind, Taxonomy
 from pipeline.settings import Project
 from pipeline.taxonomy.sample import Group, Sample
 
-__all__ = ["Draft", "Version", "version_id"]
+__all__ = ["Draft", "Version", "taxonomy_spec", "version_id"]
 
+METHOD = 3  # raise it whenever a version would come out otherwise from the same inputs
 PROMPTS = ("name_category", "rename_category", "annotate")
 
 
 @dataclass(frozen=True)
 class Version:
-    """A taxonomy and the edits that led to it from its parent; `size_curve` says how its size was chosen."""
+    """A taxonomy and the edits that led to it from its parent."""
 
     taxonomy: Taxonomy
     changes: Sequence[Change]
-    size_curve: dict[int, float] = field(default_factory=dict)
 
 
-def version_id(stage: str, step: int, parent_id: str | None, sample: Sample, *, project: Project, model: str) -> str:
-    """Hash what determines a version: its documents and phrases in order, its parent, prompts, model and settings."""
+def version_id(stage: str, step: int, parent_id: str | None, seen: Sequence[tuple[str, str]], *, project: Project, model: str) -> str:
+    """Hash what determines a version: its documents with their phrases in order, its parent, prompts, model and settings."""
     prompts = [load_prompt(name).fingerprint for name in PROMPTS]
-    seen = [sample.hashes, sample.phrases]
-    about = [project.use_case, project.taxonomy.model_dump(mode="json"), project.annotation.max_words, project.embedder, project.seed]
-    return content_id("tax", [stage, step, parent_id, seen, prompts, model, about])
+    about = [METHOD, project.use_case, project.taxonomy.model_dump(mode="json"), project.annotation.max_words, project.embedder, project.seed]
+    return content_id("tax", [stage, step, parent_id, list(seen), prompts, model, about])
+
+
+def taxonomy_spec(project: Project, *, model: str, summary_spec: str) -> str:
+    """Hash what determines a taxonomy apart from the texts of its sample."""
+    prompts = [load_prompt(name).fingerprint for name in PROMPTS]
+    return content_id("taxonomies", [METHOD, summary_spec, prompts, model, project.taxonomy.model_dump(mode="json"), project.embedder])
 
 
 @dataclass
@@ -94,13 +99,13 @@ class Draft:
         cited = {index for found in self.groups.values() for index in found.indices}
         return [index for index in range(len(self.sample)) if index not in cited]
 
-    def finish(self, stage: str, step: int, parent_id: str | None, *, use_case: str, rating: float | None, curve: dict[int, float]) -> Version:
+    def finish(self, stage: str, step: int, parent_id: str | None, *, use_case: str, rating: float | None) -> Version:
         """Freeze the draft, largest category first."""
         order = sorted(self.categories, key=lambda category_id: (-len(self.groups[category_id]), self.categories[category_id].name))
         hashes = self.sample.hashes
         categories = [replace(self.categories[key], members=tuple(hashes[index] for index in self.groups[key].indices)) for key in order]
         taxonomy = Taxonomy(self.taxonomy_id, stage, step, parent_id, use_case, "tnt", tuple(categories), rating)  # type: ignore[arg-type]
-        return Version(taxonomy, tuple(self.changes), curve)
+        return Version(taxonomy, tuple(self.changes))
 
     def _record(self, kind: ChangeKind, category_id: str, before: str | None, after: str | None, reason: str) -> None:
         self.changes.append(Change(self.taxonomy_id, kind, category_id, before, after, reason))

@@ -74,7 +74,7 @@ CREATE TABLE taxonomies (
 );
 COMMENT ON TABLE taxonomies IS 'An immutable version of the categories.';
 COMMENT ON COLUMN taxonomies.taxonomy_id IS 'Id of the version.';
-COMMENT ON COLUMN taxonomies.stage IS 'Stage that made it: generate, update or review.';
+COMMENT ON COLUMN taxonomies.stage IS 'Stage that made it: generate, update, review, or baseline.';
 COMMENT ON COLUMN taxonomies.step IS 'Number of the step within the induction.';
 COMMENT ON COLUMN taxonomies.parent_id IS 'Version it was made from.';
 COMMENT ON COLUMN taxonomies.use_case IS 'Question that its labels answer.';
@@ -175,7 +175,7 @@ CREATE TABLE classifiers (
     trained_on    INTEGER NOT NULL
 );
 COMMENT ON TABLE classifiers IS 'A trained student: where it lies, what it learnt from and how it was chosen.';
-COMMENT ON COLUMN classifiers.classifier_id IS 'Id: hash of data, settings and code version.';
+COMMENT ON COLUMN classifiers.classifier_id IS 'Id: hash of the labels it learnt from, its settings and the method''s number.';
 COMMENT ON COLUMN classifiers.taxonomy_id IS 'Version of the taxonomy it predicts.';
 COMMENT ON COLUMN classifiers.annotator_id IS 'Teacher it learnt from.';
 COMMENT ON COLUMN classifiers.embedder_id IS 'Embedder of its inputs.';

@@ -1,0 +1,5 @@
+"""`python -m pipeline.cli` is the command `linnaeus`."""
+
+from pipeline.cli.main import main
+
+main()

@@ -1,0 +1,131 @@
+"""The Dagster shell: the graph is what the stages say, a run in it is a run of the stages, and failures are told as ours."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets.definitions import build_definitions
+from assets.resources import close_all
+from pipeline.errors import EngineError
+from pipeline.serving.contract import Question
+from pipeline.settings import Project
+from pipeline.stages import STAGES, Session, opening_sessions, project_state
+from pipeline.stages.checks import CHECKS
+from pipeline.testing import ScriptedChat
+from tests.tiny import TinyEmbedder, knowing_reply, tiny_session, write_project
+
+GRAPH = Path(__file__).parent.parent / "golden" / "assets.json"
+
+
+@pytest.fixture(autouse=True)
+def _close_sessions() -> Iterator[None]:
+    yield
+    close_all()
+
+
+def opener(reply: Any = knowing_reply) -> Any:
+    def open_tiny(project: Project, *, run_id: str | None = None, progress: object = None) -> Session:
+        return tiny_session(project, project_state(project), chat=ScriptedChat(reply), run_id=run_id or "run")
+
+    return open_tiny
+
+
+def materialize(workspace: Path, *, reply: Any = knowing_reply, only: list[str] | None = None, opened_by: Any = None) -> dg.ExecuteInProcessResult:
+    job = build_definitions(workspace).resolve_job_def("tiny")
+    selection = [dg.AssetKey(["tiny", stage]) for stage in only] if only else None
+    with opening_sessions(opened_by or opener(reply)), dg.DagsterInstance.ephemeral() as instance:
+        return job.execute_in_process(instance=instance, asset_selection=selection, raise_on_error=False, run_config=QUIET)
+
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    found = {}
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            found[event.node_name.split("__")[-1]] = str(data.user_failure_data.description if data.user_failure_data else data.error)
+    return found
+
+
+def test_the_graph_has_an_asset_and_a_check_for_each_stage(workspace: Path) -> None:
+    write_project(workspace)
+    graph = build_definitions(workspace).resolve_asset_graph()
+    found = {
+        key.to_user_string(): {
+            "deps": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
+            "checks": sorted(check.name for check in graph.get_check_keys_for_assets({key})),
+        }
+        for key in sorted(graph.get_all_asset_keys())
+    }
+    assert found == json.loads(GRAPH.read_text(encoding="utf-8"))
+    assert len(found) == len(STAGES)
+
+
+def test_a_broken_project_file_leaves_the_others_loaded(workspace: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_project(workspace)
+    write_project(workspace, name="broken", sead=1)
+    definitions = build_definitions(workspace)
+    assert {key.path[0] for key in definitions.resolve_asset_graph().get_all_asset_keys()} == {"tiny"}
+    assert "sead: unknown key" in caplog.text
+
+
+def test_a_workspace_without_projects_loads(workspace: Path) -> None:
+    assert build_definitions(workspace).resolve_asset_graph().get_all_asset_keys() == set()
+
+
+def test_a_run_materialises_every_asset_with_metadata_and_every_blocking_check_holds(workspace: Path) -> None:
+    write_project(workspace)
+    result = materialize(workspace)
+    assert result.success, failures(result)
+    events = {event.asset_key.path[1]: event.materialization.metadata for event in result.get_asset_materialization_events() if event.asset_key}
+    assert set(events) == set(STAGES)
+    assert all({"made_in_this_run", "seconds", "model_calls", "tokens_in", "dagster/row_count"} <= set(metadata) for metadata in events.values())
+    assert events["summaries"]["model_calls"].value == 60
+    assert "Late Parcels" in str(events["taxonomy"]["taxonomy"].value)
+    assert "Late Parcels" in str(events["labels"]["label_histogram"].value)
+    assert "| student | accuracy | held_out |" in str(events["evaluation"]["figures"].value)
+    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    assert set(checks) == {rule.name for rule in CHECKS.values()}
+    assert [check.metadata["found"].value for check in checks.values() if not check.passed] == []
+
+
+def test_an_error_of_a_stage_fails_its_asset_with_our_message_and_stops_what_follows(workspace: Path) -> None:
+    def gone(_: Question) -> str:
+        raise EngineError("The server at http://127.0.0.1:1 is gone.")
+
+    write_project(workspace)
+    result = materialize(workspace, reply=gone, only=["documents", "summaries", "generated_taxonomy"])
+    assert not result.success
+    assert failures(result) == {"summaries": "The server at http://127.0.0.1:1 is gone."}
+    assert {event.asset_key.path[1] for event in result.get_asset_materialization_events() if event.asset_key} == {"documents"}
+
+
+class DriftingEmbedder(TinyEmbedder):
+    """Calls itself otherwise each time it is asked, so that no vector is ever found again."""
+
+    times = 0
+
+    @property
+    def embedder_id(self) -> str:  # type: ignore[override]
+        self.times += 1
+        return f"drifting@{self.times}"
+
+
+def test_a_blocking_check_that_fails_stops_what_follows(workspace: Path) -> None:
+    def open_drifting(project: Project, **_: Any) -> Session:
+        return Session(project, chat=ScriptedChat(knowing_reply), embedder=DriftingEmbedder())
+
+    write_project(workspace)
+    result = materialize(workspace, only=["documents", "embeddings", "classifier"], opened_by=open_drifting)
+    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    assert (checks["ids_are_unique"].passed, checks["every_text_has_a_vector"].passed) == (True, False)
+    assert checks["every_text_has_a_vector"].metadata["found"].value == "120 texts without a vector"
+    assert not result.success
+    assert "classifier" not in {event.asset_key.path[1] for event in result.get_asset_materialization_events() if event.asset_key}
+    assert "classifier" not in failures(result), "it was not even started"

@@ -1,0 +1,287 @@
+"""The command line: what a person types, sees and gets as exit status."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+from pipeline.cli import app
+from pipeline.cli.init import guess_columns
+from pipeline.errors import CorpusError, ProjectError
+from pipeline.settings import Project, explained_keys, load_project
+from pipeline.stages import STAGES, Session, opening_sessions
+from pipeline.testing import ScriptedChat
+from tests.tiny import NAMES, TinyEmbedder, tiny_rows, write_project, write_rows
+
+ROOT = Path(__file__).parent.parent
+FIGURE = {"value", "low", "high", "n"}
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200"})
+
+
+def run_whole(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command as a program of its own, as a person does."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.fixture(name="at_home")
+def _at_home(copied: Path, workspace: Path) -> Iterator[Path]:
+    """A workspace with the finished tiny project, whose sessions may embed but ask no model."""
+    write_project(workspace)
+
+    def opener(project: Project, *, run_id: str | None = None, progress: Any = None) -> Session:
+        return Session(project, run_id=run_id, progress=progress, chat=ScriptedChat([]), embedder=TinyEmbedder())
+
+    with opening_sessions(opener):
+        yield workspace
+
+
+def corpus_of(workspace: Path) -> Path:
+    return write_rows(workspace / "texts.jsonl", tiny_rows())
+
+
+def test_init_writes_a_file_that_loads_and_explains_every_key(workspace: Path) -> None:
+    result = run("init", "mine", "--file", str(corpus_of(workspace)), "--use-case", "what is 'it' about: \"really\"?")
+    assert result.exit_code == 0, result.output
+    path = workspace / "projects" / "mine.yaml"
+    project = load_project(path)
+    assert (project.corpus.text, project.corpus.id, project.use_case) == ("text", "id", "what is 'it' about: \"really\"?")
+    text = path.read_text(encoding="utf-8")
+    for name, field in Project.model_fields.items():
+        sections = [part for part in (field.annotation, *getattr(field.annotation, "__args__", ())) if hasattr(part, "model_fields")]
+        for key, said in [(name, "")] if not sections and name != "folder" else [pair for section in sections for pair in explained_keys(section)]:
+            assert f"{key}:" in text, key
+            assert said in text
+
+
+def test_the_defaults_that_init_shows_are_the_defaults(workspace: Path) -> None:
+    run("init", "mine", "--file", str(corpus_of(workspace)))
+    path = workspace / "projects" / "mine.yaml"
+    before = load_project(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    keys = [
+        line.removeprefix("# ")
+        if line.startswith("# ") and ":" in line and not line.startswith(("# A Linnaeus", "# Which", "# How", "# What"))
+        else line
+        for line in lines
+    ]
+    path.write_text("\n".join(keys), encoding="utf-8")
+    assert load_project(path) == before
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{"id": "1", "body": "a long text", "tag": "x"}, {"id": "2", "body": "another text", "tag": "x"}], ("body", "id")),
+        ([{"id": "1", "body": "a long text"}, {"id": "1", "body": "another text"}], ("body", None)),
+        ([{"uuid": "a", "title": "short", "message": "much longer than that"}], ("message", "uuid")),
+        ([{"text": "only text"}], ("text", None)),
+    ],
+)
+def test_the_columns_are_guessed(tmp_path: Path, rows: list[dict[str, Any]], expected: tuple[str, str | None]) -> None:
+    assert guess_columns(write_rows(tmp_path / "x.jsonl", rows)) == expected
+
+
+def test_no_column_of_text_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="No column of text"):
+        guess_columns(write_rows(tmp_path / "x.jsonl", [{"n": 1}]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["init", "tiny", "--file", "texts.jsonl"], "exists already"),
+        (["init", "mine", "--file", "nowhere.csv"], "There is no file or folder"),
+        (["init", "My-Name", "--file", "texts.jsonl"], "must be lower-case letters"),
+        (["init", "mine", "--file", "texts.jsonl", "--text", "body"], "Missing column 'body'"),
+        (["plan", "nothing"], "There is no project 'nothing'"),
+        (["run", "nothing"], "There is no project 'nothing'"),
+        (["run", "tiny", "--only", "taxonomie"], "There is no stage taxonomie"),
+        (["status", "tiny"], "has not been run yet"),
+        (["sql", "tiny", "select 1"], "has not been run yet"),
+        (["label", "tiny", "texts.jsonl"], "has not been run yet"),
+    ],
+)
+def test_a_mistake_is_told_in_a_line_without_a_traceback(workspace: Path, arguments: list[str], error: str) -> None:
+    write_project(workspace)
+    corpus_of(workspace)
+    done = run_whole(*arguments, cwd=workspace)
+    assert done.returncode == 1
+    assert error in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not (workspace / "projects" / "My-Name.yaml").exists(), "a file that does not load is not left behind"
+    assert not (workspace / "projects" / "mine.yaml").exists()
+
+
+def test_no_arguments_and_wrong_options_are_answered_with_help(workspace: Path) -> None:
+    assert "plan" in run().output
+    assert run("plan").exit_code == 2
+    assert run("nonsense").exit_code == 2
+
+
+def test_plan_and_status_fetch_no_weights_and_ask_no_model(workspace: Path) -> None:
+    write_project(workspace)
+    result = run("plan", "tiny", "--json")
+    assert result.exit_code == 0, result.output
+    rows = {row["stage"]: row for row in json.loads(result.stdout)}
+    assert (rows["documents"]["rows"], rows["summaries"]["calls"], rows["annotations"]["calls"]) == (120, 60, 60)
+    assert all(row["seconds"] >= 0 for row in rows.values())
+    assert not (workspace / "cache").exists(), "to name the embedded model is no reason to fetch it"
+    assert "About" in run("plan", "tiny").output
+
+
+def test_a_plan_after_a_run_asks_nothing(at_home: Path) -> None:
+    rows = json.loads(run("plan", "tiny", "--json").stdout)
+    assert sum(row["calls"] for row in rows if row["stage"] != "summaries") <= 80
+    assert {row["stage"] for row in rows} <= set(STAGES)
+
+
+def test_status_has_the_documented_keys(at_home: Path) -> None:
+    summary = json.loads(run("status", "tiny", "--json").stdout)
+    assert set(summary) == {
+        "project", "documents", "sampled", "labelled", "predicted", "rejected", "categories", "coverage", "model_calls", "last_run", "seconds",
+        "evaluation",
+    }  # fmt: skip
+    evaluation = summary["evaluation"]
+    names = {"ari", "nmi", "purity", "teacher_accuracy", "student_accuracy"}
+    assert set(evaluation) == names | {"student_agreement", "citation_coverage", "baseline"}
+    assert set(evaluation["baseline"]) == names
+    assert all(set(found[name]) == FIGURE for found in (evaluation, evaluation["baseline"]) for name in names)
+    assert (summary["documents"], summary["sampled"], summary["labelled"], summary["predicted"], summary["rejected"]) == (120, 60, 60, 120, 0)
+    assert (summary["categories"], summary["coverage"]) == (4, 1.0)
+    assert summary["model_calls"] > 120
+    assert set(summary["seconds"]) == set(STAGES)
+    shown = run("status", "tiny").output
+    assert "last run" in shown
+    assert "baseline ari" in shown
+
+
+def test_sql_answers_as_a_table_and_as_json(at_home: Path) -> None:
+    rows = json.loads(run("sql", "tiny", "select category, documents from label_counts", "--json").stdout)
+    assert {row["category"] for row in rows} == set(NAMES.values())
+    assert "Late Parcels" in run("sql", "tiny", "select category from label_counts").output
+    assert len(json.loads(run("sql", "tiny", "from documents", "--json", "--limit", "3").stdout)) == 3
+
+
+@pytest.mark.parametrize("query", ["select nothing from nowhere", "delete from documents", "copy documents to '/tmp/x.csv'", ""])
+def test_sql_that_is_wrong_or_writes_is_refused(at_home: Path, query: str) -> None:
+    done = run_whole("sql", "tiny", query, cwd=at_home)
+    assert done.returncode == (1 if query else 0) or not query
+    assert "Traceback" not in done.stderr
+    assert json.loads(run("status", "tiny", "--json").stdout)["documents"] == 120
+
+
+TEXTS: list[dict[str, Any]] = [
+    {"nr": 1, "text": "The courier lost my parcel", "note": "a,b"},
+    {"nr": 2, "text": " ", "note": ""},
+    {"nr": 3, "text": "I want a refund to my card", "note": "c"},
+]
+
+
+def as_csv(path: Path) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(TEXTS[0]))
+        writer.writeheader()
+        writer.writerows(TEXTS)
+    return path
+
+
+def as_parquet(path: Path) -> Path:
+    pq.write_table(pa.Table.from_pylist(TEXTS), path)
+    return path
+
+
+def read_back(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
+
+
+@pytest.mark.parametrize(("name", "write"), [("new.csv", as_csv), ("new.jsonl", lambda path: write_rows(path, TEXTS)), ("new.parquet", as_parquet)])
+def test_a_file_is_labelled_with_all_its_columns_and_bad_rows_go_beside_it(at_home: Path, name: str, write: Callable[[Path], Path]) -> None:
+    path = write(at_home / name)
+    result = run("label", "tiny", str(path))
+    assert result.exit_code == 0, result.output
+    rows = read_back(path.with_name(f"new.labelled{path.suffix}"))
+    assert [int(row["nr"]) for row in rows] == [1, 3]
+    assert [row["category"] for row in rows] == ["Late Parcels", "Refunds and Invoices"]
+    assert [row["note"] for row in rows] == ["a,b", "c"]
+    assert all(0 < float(row["probability"]) <= 1 and row["category_id"].startswith("cat:") for row in rows)
+    (reject,) = read_back(path.with_name("new.labelled.rejects.jsonl"))
+    assert (reject["row"], reject["reason"]) == (2, "empty_text") or reject["reason"] == "empty_text"
+    assert not list(at_home.glob(".new*")), "no half-written file is left"
+
+
+def test_label_takes_a_column_and_an_output(at_home: Path) -> None:
+    path = write_rows(at_home / "new.jsonl", [{"body": "where is my parcel"}])
+    result = run("label", "tiny", str(path), "--text", "body", "--out", str(at_home / "out.csv"))
+    assert result.exit_code == 0, result.output
+    assert read_back(at_home / "out.csv")[0]["category"] == "Late Parcels"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.csv"], "There is no file"),
+        (["new.jsonl", "--text", "body"], "has no column 'body'"),
+        (["new.jsonl", "--out", "out.xlsx"], r"Cannot write \.xlsx"),
+        (["new.dat"], "format"),
+    ],
+)
+def test_what_cannot_be_labelled_is_refused_and_leaves_nothing(
+    at_home: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(at_home)
+    write_rows(at_home / "new.jsonl", TEXTS)
+    (at_home / "new.dat").write_text("x", encoding="utf-8")
+    before = sorted(path.name for path in at_home.iterdir())
+    result = run("label", "tiny", *arguments)
+    assert isinstance(result.exception, CorpusError)
+    assert result.exit_code == 1
+    pytest.raises(CorpusError, raise_, result.exception).match(message)
+    assert sorted(path.name for path in at_home.iterdir()) == before
+
+
+def raise_(error: BaseException) -> None:
+    raise error
+
+
+def test_a_damaged_student_is_refused(at_home: Path) -> None:
+    (model,) = (at_home / ".linnaeus" / "projects" / "tiny" / "classifiers").glob("*/model.skops")
+    model.write_bytes(b"x" + model.read_bytes())
+    result = run("label", "tiny", str(write_rows(at_home / "new.jsonl", TEXTS)))
+    assert "is damaged or another student's" in str(result.exception)
+
+
+def test_doctor_looks_at_the_machine_and_every_project(workspace: Path) -> None:
+    write_project(workspace)
+    (workspace / "projects" / "broken.yaml").write_text("name: broken\n", encoding="utf-8")
+    result = run("doctor", "--json")
+    assert result.exit_code == 0
+    found = {row["what"].strip(): row for row in json.loads(result.stdout)}
+    assert {"python", "cores", "memory", "disk", "embedder", "project tiny", "project broken"} <= set(found)
+    assert found["project tiny"]["good"]
+    assert not found["project broken"]["good"]
+    assert "use_case: Field required" in found["project broken"]["detail"]
+    assert not found["embedder"]["good"]
+    assert not (workspace / "cache").exists()
+    assert "look" in run("doctor", "tiny").output
