@@ -6,7 +6,8 @@ READY := $(VENV)/.ready
 VLLM_VENV := .venv-vllm
 
 export LINNAEUS_HOME := $(CURDIR)
-export LINNAEUS_STATE := $(CURDIR)/.linnaeus
+export LINNAEUS_STATE ?= $(CURDIR)/.linnaeus
+export LINNAEUS_DAGSTER_STATE ?= $(LINNAEUS_STATE)/dagster
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
 
@@ -41,7 +42,7 @@ golden: $(READY)
 
 # The two servers of Dagster; the instance's tables are made first, because both would make them at once.
 dev: $(READY)
-	mkdir -p $(LINNAEUS_STATE)
+	mkdir -p $(LINNAEUS_DAGSTER_STATE)
 	$(BIN)/dagster instance info > /dev/null
 	$(BIN)/dg dev --host 127.0.0.1 --port $${PORT:-3000}
 

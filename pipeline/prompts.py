@@ -24,6 +24,8 @@ from pipeline.serving.contract import Message
 __all__ = ["PROMPT_FOLDER", "FrontMatter", "Prompt", "as_data", "load_prompt", "prompt_names"]
 
 PROMPT_FOLDER = Path(__file__).resolve().parent.parent / "prompts"
+# What opens or closes a delimiter of ours, or a turn or instruction in the chat templates of known model families.
+POWERFUL = re.compile(r"</|<\||\|>|<\uff5c|\uff5c>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?=/?s>)", re.IGNORECASE)
 TURN = re.compile(r"^@(system|user|assistant)[ \t]*$", re.MULTILINE)
 
 
@@ -68,7 +70,7 @@ class Prompt:
 
 def as_data(text: str) -> str:
     """Take the meaning from everything in a text that could end its delimiter or start a turn, and keep it readable."""
-    return text.replace("<|", "< |").replace("|>", "| >").replace("</", "< /").replace("[INST]", "[ INST]").replace("[/INST]", "[ /INST]")
+    return POWERFUL.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
 
 
 def load_prompt(name: str, folder: Path = PROMPT_FOLDER) -> Prompt:

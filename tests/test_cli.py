@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,9 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import Result
+from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.cli import app, main
 from pipeline.cli.init import guess_columns
 from pipeline.errors import CorpusError, ProjectError
 from pipeline.settings import Project, explained_keys, load_project
@@ -30,12 +32,18 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200"})
 
 
-def run_whole(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command as a program of its own, as a person does."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+@pytest.fixture
+def tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run `main` as the installed command does, and give its exit status, standard output and standard error."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["linnaeus", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        said = capsys.readouterr()
+        return int(caught.value.code or 0), said.out, said.err
+
+    return call
 
 
 @pytest.fixture(name="at_home")
@@ -73,12 +81,7 @@ def test_the_defaults_that_init_shows_are_the_defaults(workspace: Path) -> None:
     path = workspace / "projects" / "mine.yaml"
     before = load_project(path)
     lines = path.read_text(encoding="utf-8").splitlines()
-    keys = [
-        line.removeprefix("# ")
-        if line.startswith("# ") and ":" in line and not line.startswith(("# A Linnaeus", "# Which", "# How", "# What"))
-        else line
-        for line in lines
-    ]
+    keys = [re.sub(r"^# ( *(- )?[a-z_]+:( .*)?)$", r"\1", line) for line in lines if not re.match(r"^ *# [A-Z]", line)]
     path.write_text("\n".join(keys), encoding="utf-8")
     assert load_project(path) == before
 
@@ -106,7 +109,7 @@ def test_no_column_of_text_is_said_so(tmp_path: Path) -> None:
     [
         (["init", "tiny", "--file", "texts.jsonl"], "exists already"),
         (["init", "mine", "--file", "nowhere.csv"], "There is no file or folder"),
-        (["init", "My-Name", "--file", "texts.jsonl"], "must be lower-case letters"),
+        (["init", "My-Name", "--file", "texts.jsonl"], "is no name for a project"),
         (["init", "mine", "--file", "texts.jsonl", "--text", "body"], "Missing column 'body'"),
         (["plan", "nothing"], "There is no project 'nothing'"),
         (["run", "nothing"], "There is no project 'nothing'"),
@@ -116,16 +119,27 @@ def test_no_column_of_text_is_said_so(tmp_path: Path) -> None:
         (["label", "tiny", "texts.jsonl"], "has not been run yet"),
     ],
 )
-def test_a_mistake_is_told_in_a_line_without_a_traceback(workspace: Path, arguments: list[str], error: str) -> None:
+def test_a_mistake_is_told_in_a_line_without_a_traceback(
+    workspace: Path, tell: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
+) -> None:
+    monkeypatch.chdir(workspace)
     write_project(workspace)
     corpus_of(workspace)
-    done = run_whole(*arguments, cwd=workspace)
-    assert done.returncode == 1
-    assert error in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+    code, out, err = tell(*arguments)
+    assert code == 1
+    assert error in err
+    assert "Traceback" not in err
+    assert out == ""
     assert not (workspace / "projects" / "My-Name.yaml").exists(), "a file that does not load is not left behind"
     assert not (workspace / "projects" / "mine.yaml").exists()
+
+
+def test_the_module_is_the_command(workspace: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "pipeline.cli", "status", "nothing"]
+    done = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("ProjectError: There is no project 'nothing'")
 
 
 def test_no_arguments_and_wrong_options_are_answered_with_help(workspace: Path) -> None:
@@ -147,7 +161,7 @@ def test_plan_and_status_fetch_no_weights_and_ask_no_model(workspace: Path) -> N
 
 def test_a_plan_after_a_run_asks_nothing(at_home: Path) -> None:
     rows = json.loads(run("plan", "tiny", "--json").stdout)
-    assert sum(row["calls"] for row in rows if row["stage"] != "summaries") <= 80
+    assert sum(row["calls"] for row in rows) == 0
     assert {row["stage"] for row in rows} <= set(STAGES)
 
 
@@ -178,11 +192,11 @@ def test_sql_answers_as_a_table_and_as_json(at_home: Path) -> None:
     assert len(json.loads(run("sql", "tiny", "from documents", "--json", "--limit", "3").stdout)) == 3
 
 
-@pytest.mark.parametrize("query", ["select nothing from nowhere", "delete from documents", "copy documents to '/tmp/x.csv'", ""])
-def test_sql_that_is_wrong_or_writes_is_refused(at_home: Path, query: str) -> None:
-    done = run_whole("sql", "tiny", query, cwd=at_home)
-    assert done.returncode == (1 if query else 0) or not query
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize("query", ["select nothing from nowhere", "delete from documents", "copy documents to '/tmp/x.csv'"])
+def test_sql_that_is_wrong_or_writes_is_refused(at_home: Path, tell: Callable[..., tuple[int, str, str]], query: str) -> None:
+    code, _, err = tell("sql", "tiny", query)
+    assert code == 1
+    assert "could not answer" in err
     assert json.loads(run("status", "tiny", "--json").stdout)["documents"] == 120
 
 
@@ -227,7 +241,7 @@ def test_a_file_is_labelled_with_all_its_columns_and_bad_rows_go_beside_it(at_ho
     assert [row["note"] for row in rows] == ["a,b", "c"]
     assert all(0 < float(row["probability"]) <= 1 and row["category_id"].startswith("cat:") for row in rows)
     (reject,) = read_back(path.with_name("new.labelled.rejects.jsonl"))
-    assert (reject["row"], reject["reason"]) == (2, "empty_text") or reject["reason"] == "empty_text"
+    assert reject["reason"] == "empty_text"
     assert not list(at_home.glob(".new*")), "no half-written file is left"
 
 
@@ -244,7 +258,7 @@ def test_label_takes_a_column_and_an_output(at_home: Path) -> None:
         (["missing.csv"], "There is no file"),
         (["new.jsonl", "--text", "body"], "has no column 'body'"),
         (["new.jsonl", "--out", "out.xlsx"], r"Cannot write \.xlsx"),
-        (["new.dat"], "format"),
+        (["new.dat"], r"Cannot write \.dat"),
     ],
 )
 def test_what_cannot_be_labelled_is_refused_and_leaves_nothing(
@@ -257,12 +271,8 @@ def test_what_cannot_be_labelled_is_refused_and_leaves_nothing(
     result = run("label", "tiny", *arguments)
     assert isinstance(result.exception, CorpusError)
     assert result.exit_code == 1
-    pytest.raises(CorpusError, raise_, result.exception).match(message)
+    assert re.search(message, str(result.exception))
     assert sorted(path.name for path in at_home.iterdir()) == before
-
-
-def raise_(error: BaseException) -> None:
-    raise error
 
 
 def test_a_damaged_student_is_refused(at_home: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_hostile_document_stays_inside_its_place(name: str) -> None:
     assert '"quotes" &' in whole
 
 
-@given(st.text(alphabet=st.sampled_from("<|>/[]INSTtex sa｜"), max_size=60))
+@given(st.text(alphabet=st.sampled_from("<|>/[]INSTtex sa"), max_size=60))
 def test_no_text_keeps_a_delimiter_or_a_mark_of_a_turn(text: str) -> None:
     data = as_data(text)
     assert not any(sign in data for sign in ("<|", "|>", "</", "[INST]", "[/INST]"))

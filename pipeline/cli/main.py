@@ -23,13 +23,14 @@ from pipeline.workspace import find_project, find_workspace
 
 __all__ = ["app", "main"]
 
+PIPE_WIDTH = 150  # characters of a line where standard output is no terminal
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Unlabelled text in; taxonomy, labels, a classifier and SQL tables out.",
 )
-output = Console(highlight=False, soft_wrap=False)
+output = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 errors = Console(stderr=True, highlight=False)
 
 Name = Annotated[str, typer.Argument(help="Name of the project: a file in projects/, without .yaml.")]
@@ -197,6 +198,7 @@ def _set_up_dagster(workspace: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     (state / "dagster").mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("LINNAEUS_STATE", str(state))
+    os.environ.setdefault("LINNAEUS_DAGSTER_STATE", str(state / "dagster"))
     os.environ.setdefault("LINNAEUS_HOME", str(workspace))
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")

@@ -77,14 +77,17 @@ def show_status(console: Console, project: Project, summary: dict[str, Any]) -> 
 
 
 def _show_next(console: Console, project: Project, store: Store) -> None:
-    name, published = project.name, store.published
-    console.print("\n[bold]Next[/bold]")
     query = "select * from labelled_documents limit 20"
-    console.print(f'  linnaeus sql {name} "{query}"    any SQL; also from the plain duckdb package:')
-    console.print(f"      duckdb.connect({str(published)!r}, read_only=True)", highlight=False)
-    console.print(f"  linnaeus label {name} FILE.csv                                      labels a new file with the student, no model needed")
-    console.print("  make dev                                                            the Dagster UI: the same stages, runs and tables")
-    console.print("  linnaeus init mine --file FILE.csv                                  a project for your own text\n")
+    lines = {
+        f'linnaeus sql {project.name} "{query}"': "any SQL that reads",
+        f"duckdb.connect({str(store.published)!r}, read_only=True)": "the same tables from plain Python",
+        f"linnaeus label {project.name} FILE.csv": "labels a new file with the student, no model needed",
+        "make dev": "the Dagster UI: the same stages, runs and tables",
+        "linnaeus init mine --file FILE.csv": "a project for your own text",
+    }
+    console.print("\n[bold]Next[/bold]")
+    for typed, what in lines.items():
+        console.print(f"  {escape(typed)}\n      {what}", soft_wrap=True)
 
 
 def _figure(row: dict[str, Any]) -> tuple[Any, ...]:

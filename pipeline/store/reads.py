@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.errors import StoreError
-from pipeline.records import Category, Change, Document, Evaluation, Failure, Label, Student, Summary, Taxonomy
+from pipeline.records import Category, Change, Document, Failure, Label, Student, Summary, Taxonomy
 from pipeline.store.tables import TABLES, from_json
 from pipeline.store.warehouse import Warehouse
 
@@ -175,36 +175,10 @@ class Reads(Warehouse):
         """Give the category id that a student predicts for each text hash."""
         return dict(self.rows("select text_hash, category_id from predictions where classifier_id = ?", [classifier_id]))
 
-    def evaluations(self, subject: str | None = None) -> list[Evaluation]:
-        """Give the figures, of any subject or of one, oldest first."""
-        return [Evaluation(*row) for row in self.rows(EVALUATIONS, [subject, subject])]
-
-    def evaluations_of(self, evaluation_id: str) -> list[Evaluation]:
-        """Give the figures of one evaluation."""
-        return [figure for figure in self.evaluations() if figure.evaluation_id == evaluation_id]
-
     def current(self, key: str) -> str | None:
         """Give the id that a key points to."""
         found = self.rows("select value from current where key = ?", [key])
         return found[0][0] if found else None
-
-    def calls(self, run_id: str) -> int:
-        """Count the calls of a run, failed ones included."""
-        return int(self.rows("select count(*) from llm_calls where run_id = ?", [run_id])[0][0])
-
-    def spent(self, run_id: str) -> tuple[int, int, int]:
-        """Sum up a run so far: calls, failed ones included, tokens in and tokens out."""
-        calls, tokens_in, tokens_out = self.rows(SPENT, [run_id])[0]
-        return int(calls), int(tokens_in), int(tokens_out)
-
-    def failed_stages(self, run_id: str) -> int:
-        """Count the stages of a run that failed."""
-        return int(self.rows("select count(*) from stage_runs where run_id = ? and status = 'failed'", [run_id])[0][0])
-
-    def call_speed(self, model: str) -> tuple[int, float]:
-        """Count the successful calls to a model in all runs, and sum their milliseconds."""
-        calls, milliseconds = self.rows(CALL_SPEED, [model])[0]
-        return int(calls), float(milliseconds)
 
     def count(self, table: str) -> int:
         """Count the rows of a table."""
@@ -229,8 +203,6 @@ select {DOCUMENT} from documents join page using (order_key, doc_id) where activ
 """  # noqa: S608 - DOCUMENT is a constant
 ACTIVE_AMONG = "select text_hash from wanted where text_hash in (select text_hash from documents where active) order by position"
 SAMPLE_HASHES = "select text_hash from documents where active group by text_hash, order_key order by order_key limit ?"
-SPENT = "select count(*), coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0) from llm_calls where run_id = ?"
-CALL_SPEED = "select count(*), coalesce(sum(milliseconds), 0) from llm_calls where model = ? and outcome = 'ok'"
 # The duplicates of a page's last text that did not fit are passed over by the next page, which starts after its key.
 NEXT_TEXTS = f"select {DOCUMENT}, order_key from documents where active and order_key > ? order by order_key, doc_id limit ?"  # noqa: S608 - DOCUMENT is a constant
 TEXTS = f"""
@@ -264,10 +236,6 @@ GOLD = "select text_hash, arg_min(gold, doc_id) from documents where active and 
 GOLD_AMONG = """
 select text_hash, arg_min(gold, doc_id) from documents
 where active and gold is not null and text_hash in (select text_hash from wanted) group by text_hash
-"""
-EVALUATIONS = """
-select evaluation_id, subject, metric, slice, value, low, high, n, judge
-from evaluations where ? is null or subject = ? order by created_at, subject, metric, slice
 """
 DOCUMENT_COUNTS = """
 select count(*) filter (where active), count(distinct text_hash) filter (where active), count(*) filter (where not active) from documents

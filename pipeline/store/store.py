@@ -8,7 +8,7 @@ import duckdb
 
 from pipeline.errors import StoreError
 from pipeline.store import schema
-from pipeline.store.reads import Reads
+from pipeline.store.run_reads import RunReads
 from pipeline.store.writes import Writes
 
 __all__ = ["Store"]
@@ -17,7 +17,7 @@ __all__ = ["Store"]
 READ_ONLY: dict[str, Any] = {"enable_external_access": False, "lock_configuration": True}
 
 
-class Store(Reads, Writes):
+class Store(RunReads, Writes):
     """Save and read everything of one project; `reader`, `writer` and `publish` are in `warehouse.py`."""
 
     @classmethod

@@ -39,7 +39,8 @@ def summarise(documents: Sequence[Document], *, chat: Chat, project: Project) ->
         for document, answer in batch:
             summary = _summary(document, answer, spec, project)
             if summary is None:
-                failures.append(Failure(document.text_hash, answer.outcome, answer.error or "the phrase was empty", answer.attempts))
+                reason = "empty" if answer.outcome == "ok" else answer.outcome
+                failures.append(Failure(document.text_hash, reason, answer.error or "the phrase was empty", answer.attempts))
             else:
                 records.append(summary)
         yield Outcome(records, failures)

@@ -45,7 +45,7 @@ def test_a_text_gets_the_category_that_the_model_names_and_its_scores(a_project:
 
 
 def test_what_the_model_answers_wrongly_is_a_failure_and_no_label(a_project: Project) -> None:
-    replies = ["Refunds", "Refund", Answer("timeout", error="too slow", attempts=3)]
+    replies: list[str | Answer] = ["Refunds", "Refund", Answer("timeout", error="too slow", attempts=3)]
     annotator = llm_annotator(a_project, "scripted")
     documents = [document(text) for text in ("one", "two", "three")]
     (outcome,) = annotate(documents, taxonomy=TAXONOMY, annotator=annotator, chat=ScriptedChat(replies), project=a_project)
@@ -117,7 +117,8 @@ def test_calibrated_scores_sum_to_one_and_the_label_is_the_best_of_them(rows: li
             assert after.category_id in {"cat:a", "cat:b"}
             assert after.probability == pytest.approx(max(probabilities["cat:a"], probabilities["cat:b"]))
         else:
-            assert (after.category_id, after.probability) == (None, pytest.approx(probabilities[NONE]))
+            assert after.category_id is None
+            assert after.probability == pytest.approx(probabilities[NONE])
 
 
 def exponentials(scores: Mapping[str, float] | None) -> dict[str, float]:

@@ -184,9 +184,7 @@ def test_a_server_that_hangs_is_a_timeout(setup: Setup) -> None:
     assert answer.outcome == "timeout"
 
 
-@pytest.mark.parametrize(
-    "body", ['{"error": {"message": "overloaded"}}', "<html>", "", "[]", '{"choices": []}', '{"choices": [{"message": 3}]}']
-)
+@pytest.mark.parametrize("body", ['{"error": {"message": "overloaded"}}', "<html>", "", "[]", '{"choices": []}', '{"choices": [{"message": 3}]}'])
 def test_a_good_status_with_a_bad_body_is_a_failed_row(setup: Setup, body: str) -> None:
     setup.server.script = lambda _, __: WireReply(200, body)
     with setup.chat(attempts=2) as chat:

@@ -46,9 +46,7 @@ def faults(rejects: list[Reject]) -> list[tuple[str, int]]:
 
 
 def test_a_csv_gives_documents(tmp_path: Path) -> None:
-    documents, rejects = read(
-        tmp_path, "a.csv", "id,text,label,day\n1,one two,x,mon\n2,three,,tue\n", id="id", gold="label", metadata=("day",)
-    )
+    documents, rejects = read(tmp_path, "a.csv", "id,text,label,day\n1,one two,x,mon\n2,three,,tue\n", id="id", gold="label", metadata=("day",))
     assert rejects == []
     assert documents == [
         Document("1", text_hash("one two"), "one two", "a.csv:2", {"day": "mon"}, "x"),
@@ -87,9 +85,7 @@ def test_law_no_bytes_break_a_reader(tmp_path: Path, content: bytes) -> None:
         row.raw.encode()
 
 
-@pytest.mark.parametrize(
-    ("path", "content"), [("a.tsv", "text\tx\nein\t1\n"), ("a.jsonl", '{"text": "ein"}\n'), ("a.ndjson", '{"text": "ein"}')]
-)
+@pytest.mark.parametrize(("path", "content"), [("a.tsv", "text\tx\nein\t1\n"), ("a.jsonl", '{"text": "ein"}\n'), ("a.ndjson", '{"text": "ein"}')])
 def test_other_line_formats(tmp_path: Path, path: str, content: str) -> None:
     assert texts(read(tmp_path, path, content)[0]) == ["ein"]
 
@@ -212,9 +208,7 @@ def test_parquet_and_arrow(tmp_path: Path) -> None:
     for path in ("a.parquet", "a.arrow"):
         documents, rejects = read(tmp_path, path, id="id", metadata=("day", "score", "tags"))
         assert len(documents) == rows + 1
-        assert documents[0] == Document(
-            "0", text_hash("ab"), "ab", f"{path}:1", {"day": "2026-01-02", "score": None, "tags": {"x": [1, 2]}}
-        )
+        assert documents[0] == Document("0", text_hash("ab"), "ab", f"{path}:1", {"day": "2026-01-02", "score": None, "tags": {"x": [1, 2]}})
         assert documents[-1].source == f"{path}:{rows + 3}"
         assert faults(rejects) == [("missing_text", 2), ("empty_text", 3)]
 

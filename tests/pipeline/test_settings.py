@@ -70,7 +70,7 @@ def test_an_unknown_key_is_refused_with_the_keys_of_its_section(write: Callable[
     assert mistakes(write(students=[{"kinds": 1}]))[0].startswith("students.0.kinds: unknown key; the keys here are kind, penalties")
 
 
-@pytest.mark.parametrize("folder", ["/", "/tmp"])  # noqa: S108 - not written to
+@pytest.mark.parametrize("folder", ["/", "/tmp"])
 def test_the_folder_is_not_a_key_of_the_file(write: Callable[..., Path], folder: str) -> None:
     assert mistakes(write(folder=folder)) == ["folder: unknown key"]
 

@@ -51,9 +51,9 @@ def test_the_views_count_every_document_once(finished_session: Session) -> None:
     query = finished_session.store.query
     assert query("select sum(documents), round(sum(share), 6) from label_counts")[1] == [(120, 1.0)]
     assert query("select sum(documents), max(depth) from taxonomy_tree")[1] == [(120, 0)]
-    assert query("select count(*), sum(failed_calls) from cost where run_id = 'run'")[1] == [(4, 0)] or query("select sum(failed_calls) from cost")[
-        1
-    ] == [(0,)]
+    assert query("select sum(failed_calls) from cost")[1] == [(0,)]
+    purposes = {row[0] for row in query("select purpose from cost where run_id = 'run'")[1]}
+    assert purposes >= {"summarise", "generate", "update", "annotate", "baseline"}
     assert query("select sum(calls) from cost")[1][0][0] == query("select count(*) from llm_calls")[1][0][0]
     assert {row[0] for row in query("select distinct annotator_kind from label_history")[1]} == {"llm", "teacher"}
 

@@ -334,7 +334,7 @@ def test_the_ledger_finds_only_answers(store: Store) -> None:
     assert ledger.find(["call:1", "call:2", "call:3"])["call:1"] in {CALL.answer, "later"}
     assert set(ledger.find(["call:1", "call:2", "call:3"])) == {"call:1"}
     assert ledger.find([]) == {}
-    assert store.calls("run:1") == 3
+    assert store.spent("run:1")[0] == 3
     assert store.rows("select calls, failed_calls, tokens_in, tokens_cached, tokens_out, seconds from cost") == [(3, 1, 30, 12, 6, 0.75)]
 
 
@@ -342,9 +342,7 @@ def labelled_store(store: Store) -> Store:
     """Six documents: by a person, by the teacher, by the student, refused by the teacher, without any, and a duplicate."""
     human, teacher, student, refused, nothing, _ = save_texts(store, "human", "teacher", "student", "refused", "nothing", "human")
     store.save([make_taxonomy("t0"), make_taxonomy("t1")])
-    store.save(
-        [Annotator("person", "human", None, None, {}), Annotator("llm", "llm", "m", "p", {}), Annotator("best", "teacher", "m", "p", {})]
-    )
+    store.save([Annotator("person", "human", None, None, {}), Annotator("llm", "llm", "m", "p", {}), Annotator("best", "teacher", "m", "p", {})])
     store.save([Label(human, "t1", "person", "cat:c", None), Label(nothing, "t0", "best", "cat:a", 0.9)])
     store.save([Label(one, "t1", "best", "cat:a", 0.9) for one in (human, teacher)] + [Label(refused, "t1", "best", None, 0.5)])
     store.save([Label(one, "t1", "llm", "cat:b", 0.2) for one in (teacher, nothing)])
@@ -357,9 +355,7 @@ def labelled_store(store: Store) -> Store:
 
 
 def test_the_best_label_wins(store: Store) -> None:
-    rows = labelled_store(store).rows(
-        "select text, category, labelled_by, probability, taxonomy_id from labelled_documents order by doc_id"
-    )
+    rows = labelled_store(store).rows("select text, category, labelled_by, probability, taxonomy_id from labelled_documents order by doc_id")
     assert rows == [
         ("human", "Late", "human", None, "t1"),
         ("teacher", "Refunds", "llm", 0.9, "t1"),

@@ -107,9 +107,7 @@ def test_writers_and_readers_at_once_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_many_processes_open_a_new_store_at_once(tmp_path: Path) -> None:
-    script = (
-        "import pathlib, sys; from pipeline.store import Store; Store.open(pathlib.Path(sys.argv[1])).mark_current(**{sys.argv[2]: 'x'})"
-    )
+    script = "import pathlib, sys; from pipeline.store import Store; Store.open(pathlib.Path(sys.argv[1])).mark_current(**{sys.argv[2]: 'x'})"
     processes = [start(script, tmp_path / "new", f"key{number}") for number in range(3)]
     assert [finish(process) for process in processes] == ["", "", ""]
     store = Store.open(tmp_path / "new")

@@ -15,7 +15,7 @@ from pipeline.records import Summary, Taxonomy
 from pipeline.serving.contract import Choice, Question
 from pipeline.settings import Project
 from pipeline.taxonomy import Group, Namer, Sample, Version, generate, make_sample, review, update, version_id
-from pipeline.taxonomy.naming import same_meaning, why_refused
+from pipeline.taxonomy.naming import AlikeNames, alike_names, why_refused
 from pipeline.taxonomy.versions import Draft
 from pipeline.testing import ScriptedChat
 from tests.tiny import TinyEmbedder, knowing_reply, last_text, topic_of
@@ -72,8 +72,9 @@ def test_a_name_that_is_none_is_refused_with_the_reason(name: str, reason: str |
 
 
 def test_names_that_say_the_same_are_found() -> None:
-    assert same_meaning(["Late Parcels", "Opening Hours", "The Late Parcel"], embedder=EMBEDDER) == [(0, 2)]
-    assert same_meaning(["Refunds"], embedder=EMBEDDER) == []
+    found = alike_names(["Late Parcels", "Opening Hours", "The Late Parcel"], embedder=EMBEDDER)
+    assert found == [AlikeNames(0, 2, 1.0, same=True)]
+    assert alike_names(["Refunds"], embedder=EMBEDDER) == []
 
 
 def namer(project: Project, *replies: str) -> Namer:

