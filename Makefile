@@ -38,13 +38,13 @@ fix: $(READY)
 	$(BIN)/ruff format .
 
 golden: $(READY)
-	LINNAEUS_GOLDEN=1 $(BIN)/python -m pytest tests/test_prompts.py
+	LINNAEUS_GOLDEN=1 $(BIN)/python -m pytest tests/test_prompts.py tests/assets
 
-# The two servers of Dagster; the instance's tables are made first, because both would make them at once.
+# The web server and the daemon of Dagster; the instance's tables are made first, because both would make them at once.
 dev: $(READY)
 	mkdir -p $(LINNAEUS_DAGSTER_STATE)
 	$(BIN)/dagster instance info > /dev/null
-	$(BIN)/dg dev --host 127.0.0.1 --port $${PORT:-3000}
+	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${PORT:-3000}
 
 test-ui: $(READY)
 	$(BIN)/python -m pytest -m browser

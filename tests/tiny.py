@@ -38,7 +38,7 @@ SIGNS = {
     "account": "password login account accounts sign signed username codes log trouble",
     "store": "store shop open opening hours close closed parking lift",
 }
-LIMITS = {"taxonomy": {"size": {"min": 3, "max": 6}, "sample": 60, "minibatch": 40, "summary_words": 20}, "annotation": {"sample": 60}}
+LIMITS = {"taxonomy": {"size": {"min": 4, "max": 6}, "sample": 60, "minibatch": 40, "summary_words": 20}, "annotation": {"sample": 60}}
 
 
 def topic_of(text: str) -> str | None:

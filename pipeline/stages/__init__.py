@@ -38,7 +38,7 @@ STAGES: Mapping[str, tuple[Callable[[Session], tuple[int, int]], tuple[str, ...]
     "documents": (documents, ()),
     "embeddings": (embeddings, ("documents",)),
     "summaries": (summaries, ("documents",)),
-    "generated_taxonomy": (generated_taxonomy, ("summaries",)),
+    "generated_taxonomy": (generated_taxonomy, ("summaries", "embeddings")),
     "updated_taxonomy": (updated_taxonomy, ("generated_taxonomy",)),
     "taxonomy": (taxonomy, ("updated_taxonomy",)),
     "annotations": (annotations, ("taxonomy",)),

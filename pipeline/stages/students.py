@@ -8,7 +8,7 @@ from pipeline.ids import content_id
 from pipeline.records import Label, Student, Taxonomy
 from pipeline.stages.labels import current_taxonomy, is_held_out
 from pipeline.stages.session import Session
-from pipeline.students import METHOD, LoadedStudent, Trained, TrainingSet, load_student, save_student, score, soft_labels, train
+from pipeline.students import METHOD, LoadedStudent, Trained, TrainingSet, cited_labels, load_student, save_student, score, soft_labels, train
 
 __all__ = ["classifier", "load_current_student", "predictions"]
 
@@ -16,22 +16,27 @@ SCORE_BATCH = 8192
 
 
 def classifier(session: Session) -> tuple[int, int]:
-    """Train a student on the labels that are not held out and on how the unlabelled documents lie around them."""
+    """Train a student on labels that are not held out, on what the categories cite, and on how other documents lie around them."""
     present, store = current_taxonomy(session), session.store
     teacher, embedder_id = store.current("teacher_annotator_id"), session.embedder.embedder_id
     given = store.labels(present.taxonomy_id, teacher) if teacher else []
     taught = [label for label in given if label.category_id is not None and not is_held_out(session, label.text_hash)]
-    more = _unlabelled(session, {label.text_hash for label in given})
-    classifier_id = _classifier_id(session, present, taught, more, embedder_id)
+    asked = {label.text_hash for label in given}
+    cited = _cited(session, present, asked)
+    more = _unlabelled(session, asked.union(cited))
+    classifier_id = _classifier_id(session, present, taught, cited, more, embedder_id)
     folder = session.folder / "classifiers" / classifier_id.removeprefix("student:")
     known = store.find_student(classifier_id)
     if known is not None and _is_whole(folder, known.sha256):
         store.mark_current(classifier_id=classifier_id)
         return 0, known.trained_on
+    categories = tuple(category.category_id for category in present.categories)
     data = TrainingSet(
-        categories=tuple(category.category_id for category in present.categories),
+        categories=categories,
         vectors=store.vectors(embedder_id, [label.text_hash for label in taught]),
-        soft=soft_labels([category.category_id for category in present.categories], [_probabilities(label) for label in taught]),
+        soft=soft_labels(categories, [_probabilities(label) for label in taught]),
+        cited=store.vectors(embedder_id, list(cited)),
+        cited_soft=cited_labels(categories, list(cited.values())),
         unlabelled=store.vectors(embedder_id, more),
     )
     trained = train(data, settings=session.project.student, seed=session.project.seed)
@@ -75,6 +80,13 @@ def _is_whole(folder: Path, sha256: str) -> bool:
     return True
 
 
+def _cited(session: Session, present: Taxonomy, asked: set[str]) -> dict[str, str]:
+    """Give the documents that categories cite and the model was not asked about, each with its category."""
+    cited = {text: category.category_id for category in present.categories for text in category.members if text not in asked}
+    there = session.store.active_hashes(sorted(cited))
+    return {text: cited[text] for text in there}
+
+
 def _unlabelled(session: Session, labelled: set[str]) -> list[str]:
     most = session.project.student.unlabelled
     texts = session.store.sample_hashes(first=most + len(labelled)) if most else []
@@ -82,10 +94,10 @@ def _unlabelled(session: Session, labelled: set[str]) -> list[str]:
     return [text for text in texts if text not in labelled][:most]
 
 
-def _classifier_id(session: Session, present: Taxonomy, taught: list[Label], more: list[str], embedder_id: str) -> str:
+def _classifier_id(session: Session, present: Taxonomy, taught: list[Label], cited: dict[str, str], more: list[str], embedder_id: str) -> str:
     learnt = [[label.text_hash, label.category_id, None if label.probability is None else round(label.probability, 9)] for label in taught]
     settings = session.project.student.model_dump(mode="json")
-    return content_id("student", [METHOD, present.taxonomy_id, learnt, more, embedder_id, settings, session.project.seed])
+    return content_id("student", [METHOD, present.taxonomy_id, learnt, cited, more, embedder_id, settings, session.project.seed])
 
 
 def _probabilities(label: Label) -> dict[str, float]:

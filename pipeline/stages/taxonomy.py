@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 from pipeline.errors import TaxonomyError
+from pipeline.ids import content_id
 from pipeline.records import Summary, Taxonomy
 from pipeline.stages.session import Session
 from pipeline.taxonomy import Sample, Version, generate, make_sample, review, summarise, summary_spec, taxonomy_spec, update, version_id
 
 __all__ = ["generated_taxonomy", "kept_taxonomy", "sampled_summaries", "summaries", "taxonomy", "updated_taxonomy"]
 
+AROUND = 20_000  # documents whose vectors say what lies around a sampled one
 KEPT = 0.5  # share of the documents cited by a taxonomy that must still be there for it to be kept
 
 
@@ -101,7 +103,7 @@ def _version(session: Session, stage: str, parent: Taxonomy | None, given: list[
     """Give a version from the store, or make and save it; say how many were made."""
     step, parent_id = (parent.step + 1, parent.taxonomy_id) if parent else (0, None)
     seen = [(summary.text_hash, summary.phrase) for summary in given]
-    key = version_id(stage, step, parent_id, seen, project=session.project, model=session.model)
+    key = version_id(stage, step, parent_id, seen, around=_around(session)[0], project=session.project, model=session.model)
     if (known := session.store.find_taxonomy(key)) is not None:
         return 0, known
     session.progress.status(f"{stage} a taxonomy from {len(given)} documents")
@@ -128,5 +130,17 @@ def sampled_summaries(session: Session) -> list[Summary]:
 def _sample(session: Session) -> Sample:
     """Represent the summarised documents; embedding them takes seconds, so that it is done once, and only to make a version."""
     given = sampled_summaries(session)
-    key = ("sample", tuple((summary.text_hash, summary.phrase) for summary in given))
-    return session.remember(key, lambda: make_sample(given, embedder=session.embedder))
+    around, hashes = _around(session)
+    key = ("sample", around, tuple((summary.text_hash, summary.phrase) for summary in given))
+
+    def make() -> Sample:
+        neighbours = session.store.vectors(session.embedder.embedder_id, hashes)
+        return make_sample(given, embedder=session.embedder, neighbours=neighbours, around=around)
+
+    return session.remember(key, make)
+
+
+def _around(session: Session) -> tuple[str, list[str]]:
+    """Give the documents that lie around the sampled ones, and the hash of their list."""
+    hashes = session.store.sample_hashes(first=AROUND)
+    return content_id("around", hashes), hashes

@@ -2,7 +2,7 @@
 
 from pipeline.students.artefact import LoadedStudent, load_student, save_student
 from pipeline.students.score import Scored, score, score_texts
-from pipeline.students.train import METHOD, Trained, TrainingSet, soft_labels, spread, train
+from pipeline.students.train import METHOD, Trained, TrainingSet, cited_labels, soft_labels, spread, train
 
 __all__ = [
     "METHOD",
@@ -10,6 +10,7 @@ __all__ = [
     "Scored",
     "Trained",
     "TrainingSet",
+    "cited_labels",
     "load_student",
     "save_student",
     "score",

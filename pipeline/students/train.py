@@ -8,7 +8,8 @@ labels that it did not see, and its probabilities are cooled by the temperature 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +21,16 @@ from pipeline.embedding import Matrix
 from pipeline.errors import TrainingError
 from pipeline.settings import StudentSettings
 
-__all__ = ["METHOD", "Trained", "TrainingSet", "soft_labels", "spread", "train"]
+__all__ = ["METHOD", "Trained", "TrainingSet", "cited_labels", "soft_labels", "spread", "train"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
-METHOD = 1  # raise it whenever a student would come out otherwise from the same labels
+Numbers = TypeVar("Numbers", bound=npt.NDArray[Any])
+METHOD = 2  # raise it whenever a student would come out otherwise from the same labels
 SHARPNESS = 30.0  # how fast a document's membership falls with the cosine
 ROUNDS = 15
 LEAST = 1e-9
+CITED = 0.7  # weight of a citation: it was made before the category had a name
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class TrainingSet:
     """What a student learns from.
 
     `vectors` (n, d) and `soft` (n, k) are the labelled documents and their probabilities over `categories`;
+    `cited` (c, d) and `cited_soft` (c, k) are the documents that the categories cite, which were never asked about;
     `unlabelled` (m, d) are further documents.
     """
 
@@ -42,10 +46,18 @@ class TrainingSet:
     vectors: Matrix
     soft: Floats
     unlabelled: Matrix
+    cited: Matrix = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    cited_soft: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
     def take(self, rows: Ints, more: Ints) -> "TrainingSet":
         """Keep the labels of `rows` only; the documents of `more` become unlabelled."""
-        return TrainingSet(self.categories, self.vectors[rows], self.soft[rows], np.concatenate([self.unlabelled, self.vectors[more]]))
+        unlabelled = _stack(self.unlabelled, self.vectors[more])
+        return replace(self, vectors=self.vectors[rows], soft=self.soft[rows], unlabelled=unlabelled)
+
+    @property
+    def known(self) -> tuple[Matrix, Floats]:
+        """Join the labelled and the cited documents with their probabilities."""
+        return _stack(self.vectors, self.cited), _stack(self.soft, self.cited_soft)
 
 
 @dataclass(frozen=True)
@@ -89,11 +101,12 @@ def train(data: TrainingSet, *, settings: StudentSettings, seed: int) -> Trained
 
 
 def spread(data: TrainingSet) -> Floats:
-    """Give every document, labelled ones first, its membership in each category: shape (n + m, k), rows sum to 1."""
-    everything = np.concatenate([data.vectors, data.unlabelled]).astype(np.float64)
-    known = len(data.vectors)
-    prior = np.log(data.soft + LEAST)
-    directions = _unit(data.soft.T @ everything[:known])
+    """Give every document its membership in each category: labelled, cited, unlabelled; shape (n + c + m, k), rows sum to 1."""
+    vectors, soft = data.known
+    everything = _stack(vectors, data.unlabelled).astype(np.float64)
+    known = len(vectors)
+    prior = np.log(soft + LEAST)
+    directions = _unit(soft.T @ everything[:known])
     membership = np.zeros((len(everything), len(data.categories)))
     for _ in range(ROUNDS):
         logits = SHARPNESS * (everything @ directions.T)
@@ -105,8 +118,9 @@ def spread(data: TrainingSet) -> Floats:
 
 def _targets(data: TrainingSet, *, spread_out: bool) -> tuple[Matrix, Ints, Floats | None]:
     if not spread_out:
-        return data.vectors, data.soft.argmax(axis=1), data.soft.max(axis=1)
-    return np.concatenate([data.vectors, data.unlabelled]), spread(data).argmax(axis=1), None
+        vectors, soft = data.known
+        return vectors, soft.argmax(axis=1), soft.max(axis=1)
+    return _stack(data.known[0], data.unlabelled), spread(data).argmax(axis=1), None
 
 
 def _fit(vectors: Matrix, targets: Ints, weights: Floats | None, penalty: float) -> LogisticRegression:
@@ -132,9 +146,19 @@ def _temperature(logits: Floats, soft: Floats) -> float:
 
 
 def _without_empty(data: TrainingSet) -> TrainingSet:
-    used = data.soft.sum(axis=0) > LEAST if len(data.soft) else np.zeros(len(data.categories), dtype=bool)
+    used = data.known[1].sum(axis=0) > LEAST
     categories = tuple(category for category, is_used in zip(data.categories, used, strict=True) if is_used)
-    return TrainingSet(categories, data.vectors, data.soft[:, used], data.unlabelled)
+    return replace(data, categories=categories, soft=data.soft[:, used], cited_soft=data.cited_soft[:, used] if len(data.cited) else data.cited_soft)
+
+
+def _stack(first: Numbers, second: Numbers) -> Numbers:
+    """Put the rows of one matrix below another's; one without rows may have any width."""
+    if not len(second):
+        return first
+    if not len(first):
+        return second
+    joined: Numbers = np.concatenate([first, second])  # type: ignore[assignment]
+    return joined
 
 
 def _softmax(logits: Floats) -> Floats:
@@ -144,6 +168,13 @@ def _softmax(logits: Floats) -> Floats:
 
 def _unit(rows: Floats) -> Floats:
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), LEAST))
+
+
+def cited_labels(categories: Sequence[str], cited: Sequence[str]) -> Floats:
+    """Lay out citations, a category id each, as a matrix with rows that sum to 1."""
+    matrix = np.full((len(cited), len(categories)), (1 - CITED) / len(categories))
+    matrix[np.arange(len(cited)), [categories.index(category) for category in cited]] += CITED
+    return matrix
 
 
 def soft_labels(categories: Sequence[str], probabilities: Sequence[dict[str, float]]) -> Floats:

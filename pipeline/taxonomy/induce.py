@@ -40,7 +40,7 @@ def generate(sample: Sample, *, chat: Chat, embedder: Embedder, project: Project
             f" summarised documents; there are {len(sample)}. Add documents, or lower taxonomy.size."
         )
     groups = group(sample, first_size(len(sample), project.taxonomy.size), seed=project.seed)
-    draft = Draft(version_id("generate", 0, None, sample.seen, project=project, model=chat.model), sample)
+    draft = Draft(_version_id("generate", 0, None, sample, chat, project), sample)
     for found, named in zip(groups, (namer := Namer(sample, chat, project, "generate")).name(groups), strict=True):
         out = outliers(sample, found)
         draft.add(named.name, named.description, Group(tuple(index for index in found.indices if index not in out)), named.reason)
@@ -54,7 +54,7 @@ def update(parent: Taxonomy, sample: Sample, *, start: int, chat: Chat, embedder
     The rating of the new version is the share of the minibatch that a category of its parent fits.
     """
     step = parent.step + 1
-    draft = Draft.from_taxonomy(version_id("update", step, parent.taxonomy_id, sample.seen, project=project, model=chat.model), parent, sample)
+    draft = Draft.from_taxonomy(_version_id("update", step, parent.taxonomy_id, sample, chat, project), parent, sample)
     answers = list(ask_category(sample.texts[start:], taxonomy=parent, chat=chat, project=project, purpose="update"))
     answered = [none_probability(answer) for answer in answers if answer.outcome == "ok"]
     misfit = [none_probability(answer) if answer.outcome == "ok" else 0.0 for answer in answers]
@@ -75,7 +75,7 @@ def update(parent: Taxonomy, sample: Sample, *, start: int, chat: Chat, embedder
 def review(parent: Taxonomy, sample: Sample, *, chat: Chat, embedder: Embedder, project: Project) -> Version:
     """Review the last version: drop what is too small, settle the names, let the nearest category cite what none cites."""
     step = parent.step + 1
-    draft = Draft.from_taxonomy(version_id("review", step, parent.taxonomy_id, sample.seen, project=project, model=chat.model), parent, sample)
+    draft = Draft.from_taxonomy(_version_id("review", step, parent.taxonomy_id, sample, chat, project), parent, sample)
     smallest = max(2, round(SMALLEST * len(sample)))
     for category_id in sorted(draft.groups, key=lambda key: len(draft.groups[key])):
         if len(draft.groups[category_id]) < smallest and len(draft.categories) > project.taxonomy.size.min:
@@ -83,6 +83,10 @@ def review(parent: Taxonomy, sample: Sample, *, chat: Chat, embedder: Embedder, 
     _settle_names(draft, Namer(sample, chat, project, "review"), embedder=embedder, fewest=project.taxonomy.size.min)
     _cite_nearest(draft, draft.uncited(), unless_outlier=True)
     return draft.finish("review", step, parent.taxonomy_id, use_case=project.use_case, rating=None)
+
+
+def _version_id(stage: str, step: int, parent_id: str | None, sample: Sample, chat: Chat, project: Project) -> str:
+    return version_id(stage, step, parent_id, sample.seen, around=sample.around, project=project, model=chat.model)
 
 
 def _cite_nearest(draft: Draft, indices: Sequence[int], *, unless_outlier: bool = False) -> None:
@@ -109,23 +113,31 @@ def _floor(sample: Sample, found: Group, centre: Matrix) -> float:
 def _settle_names(draft: Draft, namer: Namer, *, embedder: Embedder, fewest: int) -> None:
     """Merge categories whose names say the same; rename the smaller of two with names too alike, and merge it where that fails.
 
-    Where merging would leave too few categories, both stay.
+    Where merging would leave too few categories, and where two names only share a word, both stay after one renaming.
     """
     tried: set[str] = set()
     while True:
-        keys = list(draft.categories)
-        pairs = [(sorted((keys[pair.first], keys[pair.second]), key=lambda key: -len(draft.groups[key])), pair) for pair in _alike(draft, embedder)]
-        open_pairs = [(larger, smaller, pair) for (larger, smaller), pair in pairs if smaller not in tried or len(keys) > fewest]
-        if not open_pairs:
+        may_merge = len(draft.categories) > fewest
+        pairs = ((*_by_size(draft, pair), pair) for pair in _alike(draft, embedder))
+        found = next(((large, small, pair) for large, small, pair in pairs if small not in tried or (pair.alike and may_merge)), None)
+        if found is None:
             return
-        larger, smaller, pair = open_pairs[0]
+        larger, smaller, pair = found
         kept, gone = draft.categories[larger].name, draft.categories[smaller].name
-        if len(keys) > fewest and (pair.same or smaller in tried):
+        if may_merge and (pair.same or (pair.alike and smaller in tried)):
             draft.merge(smaller, larger, f"its name {gone!r} says the same as {kept!r}")
             continue
         tried.add(smaller)
         named = namer.rename(draft.groups[smaller], refused=gone, taken=draft.names(but=smaller), reason=f"too much like {kept}")
+        if not named.by_model and not pair.alike:
+            continue  # the old name shares a word with another one, and still says more than a phrase
         draft.rename(smaller, named.name, named.description, f"{gone!r} is too much like {kept!r}; {named.reason}")
+
+
+def _by_size(draft: Draft, pair: AlikeNames) -> tuple[str, str]:
+    keys = list(draft.categories)
+    larger, smaller = sorted((keys[pair.first], keys[pair.second]), key=lambda key: -len(draft.groups[key]))
+    return larger, smaller
 
 
 def _alike(draft: Draft, embedder: Embedder) -> list[AlikeNames]:

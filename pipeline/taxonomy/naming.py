@@ -21,27 +21,37 @@ ROUNDS = 4
 LONGEST_NAME = 5  # words
 CATCH_ALL = content_words("other general miscellaneous misc various unknown none uncategorised uncategorized rest everything anything")
 PROMPT_WORDS = frozenset("text topic group category item request query heading name document message user taxonomy label".split())
+GENERIC_WORDS = frozenset("management service planning control information activity support help request task issue question".split())
 SAME_NAME = 0.8  # cosine of two names from which they are one name to a reader
 ALIKE = 0.62  # and from which a reader would ask what tells them apart
 
 
 @dataclass(frozen=True)
 class Named:
-    """A name and description with how they came about."""
+    """A name and description with how they came about, and whether the model gave them."""
 
     name: str
     description: str
     reason: str
+    by_model: bool = True
 
 
 @dataclass(frozen=True)
 class AlikeNames:
-    """Two names by their places in a list; `same` where nothing tells them apart."""
+    """Two names by their places in a list.
+
+    `same` where nothing tells them apart, `alike` where a reader would ask what does; otherwise they share a telling word.
+    """
 
     first: int
     second: int
     likeness: float
     same: bool
+
+    @property
+    def alike(self) -> bool:
+        """Say whether the categories may be one."""
+        return self.same or self.likeness >= ALIKE
 
 
 def why_refused(name: str, *, use_case: str, taken: Sequence[str] = ()) -> str | None:
@@ -61,14 +71,15 @@ def why_refused(name: str, *, use_case: str, taken: Sequence[str] = ()) -> str |
 
 
 def alike_names(names: Sequence[str], *, embedder: Embedder) -> list[AlikeNames]:
-    """List the pairs of names that a reader would take for one or ask what tells them apart, the most alike first."""
+    """List the pairs of names that are one to a reader, or close, or share a telling word, the most alike first."""
     vectors = embedder.embed(names)
     likeness = vectors @ vectors.T
     pairs = []
     for second in range(len(names)):
         for first in range(second):
             same = bool(likeness[first, second] >= SAME_NAME) or content_words(names[first]) == content_words(names[second])
-            if same or likeness[first, second] >= ALIKE:
+            shared = (content_words(names[first]) & content_words(names[second])) - GENERIC_WORDS
+            if same or shared or likeness[first, second] >= ALIKE:
                 pairs.append(AlikeNames(first, second, 1.0 if same else float(likeness[first, second]), same=same))
     return sorted(pairs, key=lambda pair: -pair.likeness)
 
@@ -127,6 +138,6 @@ class Namer:
     def _fall_back(self, found: Group, taken: Sequence[str], why: str) -> Named:
         for phrase, _ in self.sample.counted_phrases(found, len(found)):
             if why_refused(phrase, use_case=self.project.use_case, taken=taken) is None:
-                return Named(phrase.title(), f"Texts about {phrase}.", f"named after its most frequent phrase; {why}")
+                return Named(phrase.title(), f"Texts about {phrase}.", f"named after its most frequent phrase; {why}", by_model=False)
         number = next(number for number in range(1, len(taken) + 2) if f"Group {number}" not in taken)
-        return Named(f"Group {number}", "Texts that no phrase names.", f"left without a name; {why}")
+        return Named(f"Group {number}", "Texts that no phrase names.", f"left without a name; {why}", by_model=False)

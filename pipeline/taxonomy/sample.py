@@ -13,6 +13,7 @@ from pipeline.records import Summary
 __all__ = ["Group", "Sample", "make_sample", "unit"]
 
 Indices = npt.NDArray[np.intp]
+FEWEST_NEIGHBOURS, MOST_NEIGHBOURS = 5, 20
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Sample:
-    """Parallel columns, one place a document; `vectors` has shape (n, d) and rows of length 1."""
+    """Parallel columns, one place a document; `vectors` has shape (n, d) and rows of length 1.
+
+    `around` hashes the documents whose neighbourhood went into the vectors.
+    """
 
     hashes: tuple[str, ...]
     texts: tuple[str, ...]
     phrases: tuple[str, ...]
     vectors: Matrix
+    around: str = ""
 
     def __len__(self) -> int:
         """Count the documents."""
@@ -46,7 +51,7 @@ class Sample:
 
     def head(self, count: int) -> "Sample":
         """Take the first `count` documents."""
-        return Sample(self.hashes[:count], self.texts[:count], self.phrases[:count], self.vectors[:count])
+        return Sample(self.hashes[:count], self.texts[:count], self.phrases[:count], self.vectors[:count], self.around)
 
     def counted_phrases(self, group: Group, most: int) -> list[tuple[str, int]]:
         """Count the phrases of a group, most frequent first; equal counts keep the group's order."""
@@ -69,16 +74,27 @@ class Sample:
         return Group(tuple(int(index) for index in chosen[np.argsort(-likeness, kind="stable")]))
 
 
-def make_sample(summaries: Sequence[Summary], *, embedder: Embedder) -> Sample:
-    """Represent each document by the sum of three vectors: its summary, "phrase. summary" and its phrase.
+def make_sample(summaries: Sequence[Summary], *, embedder: Embedder, neighbours: Matrix | None = None, around: str = "") -> Sample:
+    """Represent each document by what it says, its phrase, and the documents around it.
 
-    Text and phrase together group better than either alone.
+    Three vectors are summed, of the summary, of "phrase. summary" and of the phrase: text and phrase together group
+    better than either alone. Added to them is the mean of the nearest rows of `neighbours` (m, d), the texts of the
+    corpus: what lies around a document says which group it is part of, and costs no question.
     """
     texts = [summary.summary for summary in summaries]
     phrases = [summary.phrase for summary in summaries]
     together = [f"{phrase}. {text}" for phrase, text in zip(phrases, texts, strict=True)]
-    vectors = unit(embedder.embed(texts) + embedder.embed(together) + embedder.embed(phrases))
-    return Sample(tuple(summary.text_hash for summary in summaries), tuple(texts), tuple(phrases), vectors)
+    spoken = embedder.embed(texts)
+    own = unit(spoken + embedder.embed(together) + embedder.embed(phrases))
+    vectors = unit(own + _neighbourhood(spoken, neighbours)) if neighbours is not None and len(neighbours) else own
+    return Sample(tuple(summary.text_hash for summary in summaries), tuple(texts), tuple(phrases), vectors, around)
+
+
+def _neighbourhood(vectors: Matrix, neighbours: Matrix) -> Matrix:
+    """Average the rows nearest to each vector: one in a hundred, 5 to 20 of them."""
+    count = min(len(neighbours), max(FEWEST_NEIGHBOURS, min(MOST_NEIGHBOURS, len(neighbours) // 100)))
+    means = [neighbours[np.argpartition(-(neighbours @ vector), count - 1)[:count]].mean(axis=0) for vector in vectors]
+    return unit(np.stack(means))
 
 
 def unit(vectors: Matrix) -> Matrix:

@@ -11,7 +11,7 @@ from pipeline.taxonomy.sample import Group, Sample
 
 __all__ = ["Draft", "Version", "taxonomy_spec", "version_id"]
 
-METHOD = 3  # raise it whenever a version would come out otherwise from the same inputs
+METHOD = 5  # raise it whenever a version would come out otherwise from the same inputs
 PROMPTS = ("name_category", "rename_category", "annotate")
 
 
@@ -23,11 +23,13 @@ class Version:
     changes: Sequence[Change]
 
 
-def version_id(stage: str, step: int, parent_id: str | None, seen: Sequence[tuple[str, str]], *, project: Project, model: str) -> str:
-    """Hash what determines a version: its documents with their phrases in order, its parent, prompts, model and settings."""
+def version_id(
+    stage: str, step: int, parent_id: str | None, seen: Sequence[tuple[str, str]], *, around: str = "", project: Project, model: str
+) -> str:
+    """Hash what determines a version: its documents with their phrases in order, those around them, its parent, prompts, model and settings."""
     prompts = [load_prompt(name).fingerprint for name in PROMPTS]
     about = [METHOD, project.use_case, project.taxonomy.model_dump(mode="json"), project.annotation.max_words, project.embedder, project.seed]
-    return content_id("tax", [stage, step, parent_id, list(seen), prompts, model, about])
+    return content_id("tax", [stage, step, parent_id, list(seen), around, prompts, model, about])
 
 
 def taxonomy_spec(project: Project, *, model: str, summary_spec: str) -> str:

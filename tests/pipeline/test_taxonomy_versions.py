@@ -13,7 +13,7 @@ from pipeline.errors import TaxonomyError
 from pipeline.ids import text_hash
 from pipeline.records import Summary, Taxonomy
 from pipeline.serving.contract import Choice, Question
-from pipeline.settings import Project
+from pipeline.settings import Project, SizeRange
 from pipeline.taxonomy import Group, Namer, Sample, Version, generate, make_sample, review, update, version_id
 from pipeline.taxonomy.naming import AlikeNames, alike_names, why_refused
 from pipeline.taxonomy.versions import Draft
@@ -110,7 +110,8 @@ def test_groups_that_nothing_names_get_numbers_that_differ(a_project: Project) -
 
 
 def test_the_first_version_names_each_group_and_cites_its_documents(a_project: Project) -> None:
-    version = first(a_project)
+    taxonomy = a_project.taxonomy.model_copy(update={"size": SizeRange(min=3, max=6)})
+    version = first(a_project.model_copy(update={"taxonomy": taxonomy}))
     assert sorted(version.taxonomy.names()) == ["Late Parcels", "Login Trouble", "Refunds and Invoices"]
     assert len(cited(version.taxonomy)) == len(set(cited(version.taxonomy))) >= 24
     assert version.taxonomy.stage == "generate"
@@ -137,7 +138,7 @@ def test_a_model_that_always_says_the_same_still_leaves_enough_categories_with_d
 
 
 def test_too_few_documents_are_refused_with_the_numbers(a_project: Project) -> None:
-    with pytest.raises(TaxonomyError, match="at least 3 categories needs at least 8 distinct summarised documents; there are 5"):
+    with pytest.raises(TaxonomyError, match="at least 4 categories needs at least 8 distinct summarised documents; there are 5"):
         first(a_project, THREE.head(5))
 
 
