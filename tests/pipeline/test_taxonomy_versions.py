@@ -13,7 +13,7 @@ from pipeline.errors import TaxonomyError
 from pipeline.ids import text_hash
 from pipeline.records import Summary, Taxonomy
 from pipeline.serving.contract import Choice, Question
-from pipeline.settings import Project, SizeRange
+from pipeline.settings import Project
 from pipeline.taxonomy import Group, Namer, Sample, Version, generate, make_sample, review, update, version_id
 from pipeline.taxonomy.naming import AlikeNames, alike_names, why_refused
 from pipeline.taxonomy.versions import Draft
@@ -110,13 +110,13 @@ def test_groups_that_nothing_names_get_numbers_that_differ(a_project: Project) -
 
 
 def test_the_first_version_names_each_group_and_cites_its_documents(a_project: Project) -> None:
-    taxonomy = a_project.taxonomy.model_copy(update={"size": SizeRange(min=3, max=6)})
-    version = first(a_project.model_copy(update={"taxonomy": taxonomy}))
+    project = sized(a_project, 3, 6)
+    version = first(project)
     assert sorted(version.taxonomy.names()) == ["Late Parcels", "Login Trouble", "Refunds and Invoices"]
     assert len(cited(version.taxonomy)) == len(set(cited(version.taxonomy))) >= 24
     assert version.taxonomy.stage == "generate"
     assert {change.kind for change in version.changes} <= {"add", "merge"}
-    assert version.taxonomy.names() == first(a_project).taxonomy.names()
+    assert version.taxonomy.names() == first(project).taxonomy.names()
 
 
 def test_groups_that_get_one_name_are_merged_and_the_change_says_why(a_project: Project) -> None:
