@@ -11,7 +11,7 @@ export LINNAEUS_DAGSTER_STATE ?= $(LINNAEUS_STATE)/dagster
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: install demo test test-ui test-vllm lint fix golden dev bench clean
+.PHONY: install demo test test-vllm lint fix golden dev bench clean
 
 install: $(READY)
 
@@ -45,9 +45,6 @@ dev: $(READY)
 	mkdir -p $(LINNAEUS_DAGSTER_STATE)
 	$(BIN)/dagster instance info > /dev/null
 	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${PORT:-3000}
-
-test-ui: $(READY)
-	$(BIN)/python -m pytest -m browser
 
 test-vllm: $(READY)
 	test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)

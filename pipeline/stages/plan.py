@@ -6,17 +6,19 @@ from pipeline.annotation import llm_annotator
 from pipeline.corpus import make_documents, read_rows
 from pipeline.prompts import load_prompt
 from pipeline.records import Document, Taxonomy
-from pipeline.settings import Project
 from pipeline.stages.labels import annotation_sample
 from pipeline.stages.session import Session
 from pipeline.stages.taxonomy import kept_taxonomy
-from pipeline.taxonomy import summary_spec
+from pipeline.taxonomy import first_size, summary_spec
 
 __all__ = ["Planned", "plan"]
 
 CHARACTERS_A_TOKEN = 4.0  # of English; the servers count exactly once it runs
 LOOK = 500  # documents looked at where the corpus has not been read yet
-ASSUMED = {"embedded": 2.5, "vllm": 50.0, "url": 5.0}  # calls a second where the ledger has none of this model
+# Tokens a second, of a prompt's own part and of an answer, where the ledger has no call to this model for the same purpose.
+ASSUMED = {"embedded": (80.0, 16.0), "vllm": (5000.0, 1000.0), "url": (1000.0, 200.0)}
+PURPOSES = {"summaries": "summarise", "generated_taxonomy": "generate", "updated_taxonomy": "update", "annotations": "annotate"}
+FRAME = 16  # tokens that the chat template and the delimiters add to a document
 EMBEDDED_A_SECOND = 300.0
 NAMED_TEXT = 6  # texts shown of each group
 
@@ -39,24 +41,27 @@ def plan(session: Session) -> list[Planned]:
     project = session.project
     documents, total, note = _documents(session)
     length = sum(min(len(document.text), 12 * project.annotation.max_words) for document in documents) / max(1, len(documents)) / CHARACTERS_A_TOKEN
-    rate, rate_note = _rate(session)
-    size = (project.taxonomy.size.min + project.taxonomy.size.max) // 2
     sample, wanted = min(total, project.taxonomy.sample), min(total, project.annotation.sample)
     first = min(sample, project.taxonomy.minibatch)
+    size = first_size(first, project.taxonomy.size)
     kept = kept_taxonomy(session)
     compared = kept is not None and session.store.current("baseline_id") is not None
     gold = project.corpus.gold is not None and project.evaluation.baseline
     asked = _static("annotate") + size * 20 + length
+    own, named = length + FRAME, 40 + NAMED_TEXT * length
+    # stage: calls, tokens of the prompt's fixed part, of the question's own part, of the answer
     calls = {
-        "summaries": (_missing_summaries(session, sample), _static("phrase") + length, 4.0),
-        "generated_taxonomy": (0 if kept else size, _static("name_category") + 40 + NAMED_TEXT * length, 25.0),
-        "updated_taxonomy": (0 if kept else sample - first, asked, 3.0),
-        "annotations": (_missing_labels(session, wanted, kept), asked, 3.0),
-        "baseline": (0 if compared or not gold else size, _static("name_cluster") + 10 * length, 25.0),
+        "summaries": (_missing_summaries(session, sample), _static("phrase"), own, 4.0),
+        "generated_taxonomy": (0 if kept else size, _static("name_category"), FRAME + named, 27.0),
+        "updated_taxonomy": (0 if kept else sample - first, asked - length, own, 3.0),
+        "annotations": (_missing_labels(session, wanted, kept), asked - length, own, 3.0),
+        "baseline": (0 if compared or not gold else size, _static("name_cluster"), FRAME + 10 * length, 40.0),
     }
     planned = [Planned("documents", total, 0, 0, 0, total / 20_000, note), _embedding(session, total)]
-    for stage, (count, tokens_in, tokens_out) in calls.items():
-        planned.append(Planned(stage, count, count, round(count * tokens_in), round(count * tokens_out), count / rate, rate_note if count else ""))
+    for stage, (count, fixed, varying, answer) in calls.items():
+        seconds, grounds = _call_seconds(session, stage, varying, answer)
+        tokens_in, tokens_out = round(count * (fixed + varying)), round(count * answer)
+        planned.append(Planned(stage, count, count, tokens_in, tokens_out, count * seconds, grounds if count else ""))
     return planned
 
 
@@ -93,13 +98,14 @@ def _embedding(session: Session, total: int) -> Planned:
     return Planned("embeddings", missing, 0, 0, 0, missing / EMBEDDED_A_SECOND)
 
 
-def _rate(session: Session) -> tuple[float, str]:
-    """Give calls a second: from the ledger's calls of this model, else an assumed figure, and say which."""
-    project: Project = session.project
-    calls, milliseconds = session.store.call_speed(session.model)
+def _call_seconds(session: Session, stage: str, own: float, answer: float) -> tuple[float, str]:
+    """Give the seconds that one call adds: from the ledger's calls of the same kind, else from assumed speeds, and say which."""
+    engine = session.project.engine
+    calls, milliseconds = session.store.call_speed(session.model, PURPOSES.get(stage, stage))
     if calls:
-        return calls * project.engine.concurrency / (milliseconds / 1000), f"speed from {calls} calls before"
-    return ASSUMED[project.engine.kind], "speed assumed: no calls to this model yet"
+        return milliseconds / 1000 / calls / engine.concurrency, f"speed from {calls} calls before"
+    prompts, answers = ASSUMED[engine.kind]
+    return own / prompts + answer / answers, "speed assumed: no such calls to this model yet"
 
 
 def _static(name: str) -> float:

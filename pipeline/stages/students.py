@@ -120,7 +120,7 @@ def _save(session: Session, present: Taxonomy, trained: Trained, *, classifier_i
         "categories": list(trained.categories),
         "names": [names[category_id] for category_id in trained.categories],
         "settings": settings,
-        "chosen": f"C = {trained.penalty}: best agreement with labels it had not seen, by {session.project.student.folds}-fold cross-validation",
+        "chosen": f"C = {trained.penalty}: best mean agreement over categories in {session.project.student.folds}-fold cross-validation",
         "agreement_by_penalty": {str(penalty): value for penalty, value in trained.agreement.items()},
         "temperature": trained.temperature,
         "trained_on": trained_on,

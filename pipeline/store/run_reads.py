@@ -26,14 +26,14 @@ class RunReads(Reads):
         """Count the stages of a run that failed."""
         return int(self.rows("select count(*) from stage_runs where run_id = ? and status = 'failed'", [run_id])[0][0])
 
-    def call_speed(self, model: str) -> tuple[int, float]:
-        """Count the successful calls to a model in all runs, and sum their milliseconds."""
-        calls, milliseconds = self.rows(CALL_SPEED, [model])[0]
+    def call_speed(self, model: str, purpose: str) -> tuple[int, float]:
+        """Count the successful calls to a model for one purpose in all runs, and sum their milliseconds."""
+        calls, milliseconds = self.rows(CALL_SPEED, [model, purpose])[0]
         return int(calls), float(milliseconds)
 
 
 SPENT = "select count(*), coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0) from llm_calls where run_id = ?"
-CALL_SPEED = "select count(*), coalesce(sum(milliseconds), 0) from llm_calls where model = ? and outcome = 'ok'"
+CALL_SPEED = "select count(*), coalesce(sum(milliseconds), 0) from llm_calls where model = ? and purpose = ? and outcome = 'ok'"
 EVALUATIONS = """
 select evaluation_id, subject, metric, slice, value, low, high, n, judge
 from evaluations where ? is null or subject = ? order by created_at, subject, metric, slice

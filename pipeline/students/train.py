@@ -26,7 +26,7 @@ __all__ = ["METHOD", "Trained", "TrainingSet", "cited_labels", "soft_labels", "s
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 Numbers = TypeVar("Numbers", bound=npt.NDArray[Any])
-METHOD = 2  # raise it whenever a student would come out otherwise from the same labels
+METHOD = 3  # raise it whenever a student would come out otherwise from the same labels
 SHARPNESS = 30.0  # how fast a document's membership falls with the cosine
 ROUNDS = 15
 LEAST = 1e-9
@@ -68,7 +68,7 @@ class Trained:
     categories: tuple[str, ...]
     penalty: float
     temperature: float
-    agreement: dict[float, float]  # C: share of unseen labels predicted, by cross-validation
+    agreement: dict[float, float]  # C: share of unseen labels predicted, mean over the categories, by cross-validation
 
 
 def train(data: TrainingSet, *, settings: StudentSettings, seed: int) -> Trained:
@@ -89,7 +89,7 @@ def train(data: TrainingSet, *, settings: StudentSettings, seed: int) -> Trained
         for penalty in settings.penalties:
             logits[penalty][out] = _logits(_fit(vectors, targets, weights, penalty), data.vectors[out], len(data.categories))
     truth = data.soft.argmax(axis=1)
-    agreement = {penalty: float((values.argmax(axis=1) == truth).mean()) for penalty, values in logits.items()}
+    agreement = {penalty: _agreement(truth, values.argmax(axis=1)) for penalty, values in logits.items()}
     best = max(sorted(agreement), key=lambda penalty: agreement[penalty])
     temperature = _temperature(logits[best], data.soft)
     model = _fit(*_targets(data, spread_out=settings.unlabelled > 0), best)
@@ -126,8 +126,13 @@ def _targets(data: TrainingSet, *, spread_out: bool) -> tuple[Matrix, Ints, Floa
 def _fit(vectors: Matrix, targets: Ints, weights: Floats | None, penalty: float) -> LogisticRegression:
     if len(np.unique(targets)) < 2:
         raise TrainingError("All but a few labels are of one category, so that there is nothing to learn from them. Raise annotation.sample.")
-    balance = "balanced" if weights is not None else None
-    return LogisticRegression(C=penalty, class_weight=balance, max_iter=1000).fit(vectors, targets, sample_weight=weights)
+    # Balanced, because a small C otherwise pays for itself by giving up the small categories altogether.
+    return LogisticRegression(C=penalty, class_weight="balanced", max_iter=1000).fit(vectors, targets, sample_weight=weights)
+
+
+def _agreement(truth: Ints, found: Ints) -> float:
+    """Average over the categories what share of each one's labels was predicted, so that small ones count as much as large ones."""
+    return float(np.mean([(found[truth == category] == category).mean() for category in np.unique(truth)]))
 
 
 def _logits(model: LogisticRegression, vectors: Matrix, categories: int) -> Floats:

@@ -1,5 +1,6 @@
 """Taxonomies: summarise documents, generate categories, update them, review them."""
 
+from pipeline.taxonomy.grouping import first_size
 from pipeline.taxonomy.induce import generate, review, update
 from pipeline.taxonomy.naming import Namer
 from pipeline.taxonomy.sample import Group, Sample, make_sample
@@ -11,6 +12,7 @@ __all__ = [
     "Namer",
     "Sample",
     "Version",
+    "first_size",
     "generate",
     "make_sample",
     "review",
