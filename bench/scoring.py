@@ -12,7 +12,7 @@ from pipeline.students import score_texts
 from pipeline.workspace import find_project
 
 ROOT = Path(__file__).resolve().parent.parent
-COUNT, TRIALS = 6000, 3
+COUNT, TRIALS = 2000, 3
 
 
 def main() -> None:

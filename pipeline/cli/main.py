@@ -197,6 +197,7 @@ def _set_up_dagster(workspace: Path) -> None:
     home = workspace if (workspace / "dagster.yaml").exists() else state / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     (state / "dagster").mkdir(parents=True, exist_ok=True)
+    (home / "dagster.yaml").touch(exist_ok=True)  # an empty one says that its folder is meant
     os.environ.setdefault("LINNAEUS_STATE", str(state))
     os.environ.setdefault("LINNAEUS_DAGSTER_STATE", str(state / "dagster"))
     os.environ.setdefault("LINNAEUS_HOME", str(workspace))

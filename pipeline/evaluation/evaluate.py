@@ -12,6 +12,7 @@ from pipeline.records import Evaluation
 
 __all__ = ["GOLD", "TEACHER", "Judged", "evaluate", "evaluation_id"]
 
+METHOD = 2  # raise it whenever a figure would come out otherwise from the same labels
 GOLD, TEACHER, CITATIONS = "gold labels", "the teacher", "citations"
 Labels = Mapping[str, str | None]  # text hash to category id; None where no category fits
 
@@ -37,7 +38,9 @@ def evaluation_id(judged: Judged, *, resamples: int, seed: int) -> str:
     """Hash everything that the figures depend on."""
     metrics = sorted(CLUSTERING)
     parts = [judged.taught, judged.predicted, judged.baseline, judged.cited, judged.gold]
-    return content_id("eval", [metrics, sorted(judged.asked), sorted(judged.held_out), *(sorted(part.items()) for part in parts), resamples, seed])
+    return content_id(
+        "eval", [METHOD, metrics, sorted(judged.asked), sorted(judged.held_out), *(sorted(part.items()) for part in parts), resamples, seed]
+    )
 
 
 def evaluate(judged: Judged, *, resamples: int, seed: int) -> list[Evaluation]:
@@ -64,7 +67,7 @@ class _Figures:
         self.evaluations: list[Evaluation] = []
 
     def share(self, subject: str, metric: str, slice_: str, hits: list[bool], judge: str) -> None:
-        self._append(subject, metric, slice_, share(hits, resamples=self.resamples, seed=self.seed), judge)
+        self._append(subject, metric, slice_, share(hits), judge)
 
     def against_gold(self, subject: str, slice_: str, labels: Labels, gold: Mapping[str, str]) -> None:
         texts = sorted(text for text in labels if text in gold)

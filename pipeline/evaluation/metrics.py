@@ -15,11 +15,12 @@ __all__ = ["CLUSTERING", "Figure", "adjusted_rand", "clustering_figures", "conti
 
 Table = npt.NDArray[np.float64]
 LEVEL = 0.95
+Z = 1.959964  # of a normal distribution at that level
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A value with its 95 % percentile bootstrap interval and the number of documents behind it."""
+    """A value with its 95 % interval (bootstrap percentiles, or Wilson for a share) and the number of documents behind it."""
 
     value: float
     low: float
@@ -82,12 +83,11 @@ def clustering_figures(gold: Sequence[str], found: Sequence[str | None], *, resa
     return {name: _figure(metric(table), [metric(draw) for draw in draws], n) for name, metric in CLUSTERING.items()}
 
 
-def share(hits: Sequence[bool], *, resamples: int, seed: int) -> Figure:
-    """Measure the share of hits with its interval."""
-    n = len(hits)
-    value = sum(hits) / n
-    draws = np.random.default_rng(seed).binomial(n, value, size=resamples) / n
-    return _figure(value, draws.tolist(), n)
+def share(hits: Sequence[bool]) -> Figure:
+    """Measure the share of hits with its Wilson interval, which has a width also where all or none are hits (Wilson, 1927)."""
+    n, value = len(hits), sum(hits) / len(hits)
+    middle, reach = value + Z**2 / (2 * n), Z * (value * (1 - value) / n + Z**2 / (4 * n**2)) ** 0.5
+    return Figure(value, max(0.0, (middle - reach) / (1 + Z**2 / n)), min(1.0, (middle + reach) / (1 + Z**2 / n)), n)
 
 
 def _figure(value: float, draws: Sequence[float], n: int) -> Figure:
