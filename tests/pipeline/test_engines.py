@@ -14,7 +14,7 @@ import psutil
 import pytest
 from pydantic import BaseModel, Field
 
-from pipeline.errors import EngineError, WeightsError
+from pipeline.errors import EngineError
 from pipeline.serving import Choice, Line, Message, OpenAIChat, Question, Structured, describe_engine, open_chat
 from pipeline.serving.dialects import dialect_of
 from pipeline.serving.engines import EmbeddedServer, VllmServer
@@ -42,10 +42,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def tiny() -> Path:
-    try:
-        return fetch_weights(TINY)
-    except WeightsError as error:
-        pytest.skip(f"the tiny weights cannot be had here: {error}")
+    return fetch_weights(TINY)
 
 
 @pytest.fixture(scope="module")
