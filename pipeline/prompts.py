@@ -70,7 +70,9 @@ class Prompt:
 
 def as_data(text: str) -> str:
     """Take the meaning from everything in a text that could end its delimiter or start a turn, and keep it readable."""
-    return POWERFUL.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+    while POWERFUL.search(text):  # two marks may share a character, as in "<|>"
+        text = POWERFUL.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+    return text
 
 
 def load_prompt(name: str, folder: Path = PROMPT_FOLDER) -> Prompt:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.errors import PromptError
@@ -67,6 +67,8 @@ def test_a_hostile_document_stays_inside_its_place(name: str) -> None:
 
 
 @given(st.text(alphabet=st.sampled_from("<|>/[]INSTtex sa"), max_size=60))
+@example("<|>")
+@example("<</SYS>>")
 def test_no_text_keeps_a_delimiter_or_a_mark_of_a_turn(text: str) -> None:
     data = as_data(text)
     assert not any(sign in data for sign in ("<|", "|>", "</", "[INST]", "[/INST]"))
