@@ -6,11 +6,11 @@ from assets.metadata import describe
 from assets.resources import Sessions
 from pipeline.errors import LinnaeusError
 from pipeline.settings import Project
-from pipeline.stages import STAGES, run_stage
+from pipeline.stages import ROLE_OF, STAGES, run_stage
 
 __all__ = ["project_assets"]
 
-MODEL_STAGES = frozenset({"summaries", "generated_taxonomy", "updated_taxonomy", "taxonomy", "annotations", "baseline"})
+
 
 
 def project_assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -26,7 +26,7 @@ def _stage_asset(project: Project, stage: str) -> dg.AssetsDefinition:
         deps=[dg.AssetKey([project.name, need]) for need in needs],
         group_name=project.name,
         description=function.__doc__,
-        kinds={"duckdb", project.engine.kind if stage in MODEL_STAGES else "python"},
+        kinds={"duckdb", project.engine_of(ROLE_OF[stage]).kind if stage in ROLE_OF else "python"},
         tags={"linnaeus/project": project.name},
     )
     def asset(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:  # type: ignore[type-arg]

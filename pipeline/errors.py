@@ -6,6 +6,8 @@ LinnaeusError
 ├── WeightsError            model weights missing, damaged or not to be had
 ├── EngineError             the model server cannot be started or reached
 │   └── EngineGoneError          it answered before and does not any more
+├── BudgetReachedError      the run has spent what it may: what is finished is kept
+├── ExamFailedError         a model failed what its role needs, and the project refuses to run with it
 ├── PromptError             a prompt file or its variables are wrong
 ├── TaxonomyError           no valid taxonomy could be made
 ├── TrainingError           the labels do not allow a student to be trained
@@ -24,9 +26,11 @@ Each message says what was found, what was expected and what to do.
 
 __all__ = [
     "ArtefactError",
+    "BudgetReachedError",
     "CorpusError",
     "EngineError",
     "EngineGoneError",
+    "ExamFailedError",
     "LinnaeusError",
     "ProjectError",
     "PromptError",
@@ -60,6 +64,14 @@ class EngineError(LinnaeusError):
 
 class EngineGoneError(EngineError):
     """Report a model server that answered before and does not any more."""
+
+
+class BudgetReachedError(LinnaeusError):
+    """Report that a run has spent what it may."""
+
+
+class ExamFailedError(LinnaeusError):
+    """Report a model that failed what its role needs."""
 
 
 class PromptError(LinnaeusError):

@@ -9,17 +9,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
 
+from pipeline.engine_settings import BudgetSettings, EngineSettings, PriceSettings, Settings, Text
 from pipeline.errors import ProjectError
 
 __all__ = [
     "NAME",
+    "ROLES",
     "AnnotationSettings",
+    "BudgetSettings",
     "CorpusSettings",
     "EngineSettings",
     "EvaluationSettings",
+    "PriceSettings",
     "Project",
+    "Role",
     "SizeRange",
     "StudentSettings",
     "TaxonomySettings",
@@ -27,15 +32,10 @@ __all__ = [
     "load_project",
 ]
 
+Role = Literal["generator", "annotator"]  # what a model is asked for: the taxonomy, or the labels
+ROLES: tuple[Role, ...] = ("generator", "annotator")
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-
-
-class Settings(BaseModel):
-    """Refuse unknown keys and any change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CorpusSettings(Settings):
@@ -51,36 +51,6 @@ class CorpusSettings(Settings):
     metadata: tuple[Text, ...] = Field((), description="Columns to keep beside the text.")
     split: Text = Field("train", description="Split of a hub data set.")
     limit: int | None = Field(None, gt=0, description="Read only this many rows.")
-
-
-class EngineSettings(Settings):
-    """Which model answers, and where it runs."""
-
-    kind: Literal["embedded", "vllm", "url"] = Field(
-        "embedded",
-        description="embedded: llama.cpp on this machine, no GPU needed. vllm: start or join a vLLM server. url: any OpenAI-compatible server.",
-    )
-    model: Text = Field(
-        "qwen2.5-coder-1.5b-instruct",
-        description="Embedded: a built-in name or a GGUF file. vLLM and url: the model's name on the server.",
-    )
-    base_url: Text | None = Field(None, description="Address of a running server, as http://127.0.0.1:8000/v1. vLLM: started here when absent.")
-    key_env: Text | None = Field(None, description="Name of the environment variable that holds the server's key.")
-    port: int | None = Field(None, ge=1, le=65535, description="Port to serve on; a free one when absent.")
-    context_tokens: int = Field(4096, ge=512, description="Longest prompt plus answer, in tokens.")
-    concurrency: int = Field(4, ge=1, le=256, description="Questions in flight at once.")
-    timeout_seconds: float = Field(300.0, gt=0, description="Longest wait for one answer.")
-    attempts: int = Field(3, ge=1, le=10, description="Attempts at one question before it is recorded as failed.")
-    start_seconds: float = Field(600.0, gt=0, description="Longest wait for a server to come up.")
-    arguments: tuple[str, ...] = Field((), description="Further command-line arguments for `vllm serve`.")
-
-    @model_validator(mode="after")
-    def _address_where_needed(self) -> "EngineSettings":
-        if self.kind == "url" and self.base_url is None:
-            raise ValueError("engine.kind is 'url' but engine.base_url is missing; give the server's address, as http://127.0.0.1:8000/v1")
-        if self.kind == "embedded" and self.base_url is not None:
-            raise ValueError("engine.base_url has no meaning with engine.kind 'embedded'; use kind 'url' or 'vllm' to join a server")
-        return self
 
 
 class SizeRange(Settings):
@@ -142,6 +112,10 @@ class Project(Settings):
     use_case: Text = Field(description="The question that the labels answer, as: what does the customer want")
     corpus: CorpusSettings
     engine: EngineSettings = EngineSettings()
+    generator: EngineSettings | None = Field(None, description="Another engine for the taxonomy, with the keys of engine; engine when absent.")
+    annotator: EngineSettings | None = Field(None, description="Another engine for the labels, with the keys of engine; engine when absent.")
+    exam: Literal["off", "warn", "refuse"] = Field("warn", description="What a run does where a model failed what its role needs (`linnaeus exam`).")
+    budget: BudgetSettings = BudgetSettings()
     embedder: Literal["all-minilm-l6-v2"] = Field("all-minilm-l6-v2", description="Sentence embedder for grouping and for the students.")
     taxonomy: TaxonomySettings = TaxonomySettings()
     annotation: AnnotationSettings = AnnotationSettings()
@@ -151,11 +125,22 @@ class Project(Settings):
     folder: Path = Field(Path(), exclude=True, description="Folder of the project file; filled in by load_project.")
 
     @model_validator(mode="after")
-    def _model_file_beside_the_project(self) -> "Project":
-        beside = self.folder / Path(self.engine.model).expanduser()
-        if self.engine.kind == "embedded" and beside.suffix == ".gguf" and beside.exists():
-            object.__setattr__(self, "engine", self.engine.model_copy(update={"model": str(beside)}))
+    def _files_beside_the_project(self) -> "Project":
+        for section in ("engine", "generator", "annotator"):
+            engine: EngineSettings | None = getattr(self, section)
+            if engine is not None:
+                object.__setattr__(self, section, _with_files_of(engine, self.folder))
         return self
+
+    @model_validator(mode="after")
+    def _prices_where_money_is_capped(self) -> "Project":
+        if self.budget.money is not None and any(self.engine_of(role).prices is None for role in ROLES):
+            raise ValueError("budget.money is set, but an engine has no prices; give engine.prices, as {input: 0.15, output: 0.6}")
+        return self
+
+    def engine_of(self, role: Role) -> EngineSettings:
+        """Give the engine of a role: its own section, or `engine`."""
+        return (self.generator if role == "generator" else self.annotator) or self.engine
 
     @property
     def student(self) -> StudentSettings:
@@ -173,6 +158,16 @@ class Project(Settings):
         if self.corpus.format != "auto":
             return self.corpus.format
         return FORMATS.get(self.corpus_path.suffix.lower(), "text" if self.corpus_path.is_dir() else "hub")
+
+
+def _with_files_of(engine: EngineSettings, folder: Path) -> EngineSettings:
+    """Resolve the files that an engine names against the project file's folder, where they are there."""
+    found: dict[str, str] = {}
+    if engine.kind == "embedded" and (beside := folder / Path(engine.model).expanduser()).suffix == ".gguf" and beside.exists():
+        found["model"] = str(beside)
+    if engine.ca_file and (certificate := folder / Path(engine.ca_file).expanduser()).exists():
+        found["ca_file"] = str(certificate)
+    return engine.model_copy(update=found) if found else engine
 
 
 FORMATS = {
@@ -234,7 +229,8 @@ def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
     model: type[BaseModel] = Project
     for part in location[:-1]:
         sections: dict[str, type[BaseModel]] = {
-            "corpus": CorpusSettings, "engine": EngineSettings, "taxonomy": TaxonomySettings, "size": SizeRange,
+            "corpus": CorpusSettings, "engine": EngineSettings, "generator": EngineSettings, "annotator": EngineSettings,
+            "prices": PriceSettings, "budget": BudgetSettings, "taxonomy": TaxonomySettings, "size": SizeRange,
             "annotation": AnnotationSettings, "students": StudentSettings, "evaluation": EvaluationSettings,
         }  # fmt: skip
         model = sections.get(str(part), model)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pydantic import ValidationError
 
 from pipeline.records import Call
-from pipeline.serving.contract import Answer, Choice, Question, Structured
+from pipeline.serving.contract import Answer, Choice, Message, Question, Structured
 
 __all__ = ["MemoryLedger", "ScriptedChat"]
 
@@ -20,8 +20,9 @@ class ScriptedChat:
     the rest; what the form does not allow becomes a failed answer.
     """
 
-    def __init__(self, reply: Replies, *, model: str = "scripted", probability: float = 0.9) -> None:
-        """Take the replies from a function of the question, or from a list in order."""
+    def __init__(self, reply: Replies, *, model: str = "scripted", probability: float = 0.9, context_words: int | None = None) -> None:
+        """Take the replies from a function of the question, or from a list in order; a word is a token."""
+        self._context_words = context_words
         self._reply = reply
         self._probability = probability
         self.model = model
@@ -33,6 +34,12 @@ class ScriptedChat:
             reply = self._reply(question) if callable(self._reply) else self._listed(len(self.questions))
             self.questions.append(question)
             yield reply if isinstance(reply, Answer) else self._answer(question, reply)
+
+    def room(self, messages: Sequence[Message], max_tokens: int) -> int | None:
+        """Count words; None where the context has no given length."""
+        if self._context_words is None:
+            return None
+        return self._context_words - max_tokens - sum(len(message.content.split()) for message in messages)
 
     def _listed(self, position: int) -> str | Answer:
         if callable(self._reply) or position >= len(self._reply):

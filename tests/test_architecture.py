@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for folder in ("pipeline", "assets") for path in (ROOT / folder).rglob("*.py"))
 STEPS = {"corpus", "taxonomy", "annotation", "students", "evaluation"}
 LAYERS = {
-    "records": {"records", "ids", "errors", "settings", "text", "batches", "workspace"},
+    "records": {"records", "ids", "errors", "settings", "engine_settings", "text", "batches", "workspace"},
     "services": {"prompts", "answers", "weights", "weights_list", "serving", "embedding", "store"},
     "steps": STEPS | {"choosing"},
     "stages": {"stages"},

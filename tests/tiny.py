@@ -20,7 +20,7 @@ from pipeline.choosing import NONE_FITS
 from pipeline.embedding import Matrix
 from pipeline.ids import canonical_json
 from pipeline.records import Call
-from pipeline.serving.contract import Answer, Chat, Choice, Ledger, Line, Question
+from pipeline.serving.contract import Answer, Chat, Choice, Ledger, Line, Message, Question
 from pipeline.settings import Project, load_project
 from pipeline.stages import STAGES, Report, Session, run_stage
 from pipeline.store import Store, StoreLedger
@@ -109,6 +109,9 @@ class RecordedChat:
             finally:
                 if calls:
                     self.ledger.record(calls)
+
+    def room(self, messages: Sequence[Message], max_tokens: int) -> int | None:
+        return self.inner.room(messages, max_tokens)
 
     def _call(self, question: Question, key: str, answer: Answer) -> Call:
         ok = answer.outcome == "ok"

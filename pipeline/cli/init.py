@@ -14,6 +14,7 @@ from pipeline.errors import LinnaeusError, ProjectError
 from pipeline.settings import (
     NAME,
     AnnotationSettings,
+    BudgetSettings,
     CorpusSettings,
     EngineSettings,
     EvaluationSettings,
@@ -87,7 +88,7 @@ def _lines(path: Path, corpus: Path, use_case: str, text: str, id_column: str | 
     yield from _key("name", set_to, Project)
     yield from _key("use_case", set_to, Project)
     sections: dict[str, type[BaseModel]] = {
-        "corpus": CorpusSettings, "engine": EngineSettings, "taxonomy": TaxonomySettings,
+        "corpus": CorpusSettings, "engine": EngineSettings, "budget": BudgetSettings, "taxonomy": TaxonomySettings,
         "annotation": AnnotationSettings, "students": StudentSettings, "evaluation": EvaluationSettings,
     }  # fmt: skip
     for section, model in sections.items():

@@ -100,6 +100,12 @@ class Chat(Protocol):
     def ask(self, questions: Iterable[Question]) -> Iterator[Answer]:
         """Answer questions in their order, several in flight at once, reading no further ahead than needed."""
 
+    def room(self, messages: Sequence[Message], max_tokens: int) -> int | None:
+        """Say how many tokens are left in the context beside a prompt and its answer, by the server's own tokenizer.
+
+        Negative where they do not fit; None where the server counts no tokens.
+        """
+
 
 class Ledger(Protocol):
     """Where calls are recorded, and looked up so that no question is paid for twice."""

@@ -11,11 +11,12 @@ from pipeline.errors import LinnaeusError
 from pipeline.stages.corpus import documents, embeddings
 from pipeline.stages.evaluation import baseline, evaluation
 from pipeline.stages.labels import annotations, labels
-from pipeline.stages.session import Progress, Quiet, Report, Session, new_run_id, open_session, opening_sessions, project_state, state_folder
+from pipeline.stages.session import ROLE_OF, Progress, Quiet, Report, Session, new_run_id, open_session, opening_sessions, project_state, state_folder
 from pipeline.stages.students import classifier, load_current_student, predictions
 from pipeline.stages.taxonomy import generated_taxonomy, summaries, taxonomy, updated_taxonomy
 
 __all__ = [
+    "ROLE_OF",
     "STAGES",
     "Progress",
     "Quiet",

@@ -21,12 +21,12 @@ def baseline(session: Session) -> tuple[int, int]:
         return 0, 0
     documents = [document for document in session.store.sample_texts(first=MOST) if document.text_hash in gold]
     size = len(current_taxonomy(session).categories)
-    key = baseline_id(documents, size, project=project, model=session.model)
+    key = baseline_id(documents, size, project=project, model=session.model_of("generator"))
     made = 0
     if session.store.find_taxonomy(key) is None:
         session.progress.status(f"baseline: k-means with {size} clusters")
         vectors = session.store.vectors(session.embedder.embedder_id, [document.text_hash for document in documents])
-        session.store.save([cluster_baseline(documents, vectors, size=size, chat=session.chat, project=project)])
+        session.store.save([cluster_baseline(documents, vectors, size=size, chat=session.generator, project=project)])
         made = 1
     session.store.mark_current(baseline_id=key)
     return made, size

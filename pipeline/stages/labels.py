@@ -10,12 +10,12 @@ __all__ = ["annotation_sample", "annotations", "current_taxonomy", "is_held_out"
 
 def annotations(session: Session) -> tuple[int, int]:
     """Let the model label the sampled documents that it has not labelled under this taxonomy."""
-    present, annotator = current_taxonomy(session), llm_annotator(session.project, session.model)
+    present, annotator = current_taxonomy(session), llm_annotator(session.project, session.model_of("annotator"))
     session.store.save([annotator])
     key = {"taxonomy_id": present.taxonomy_id, "annotator_id": annotator.annotator_id}
     wanted = [document.text_hash for document in annotation_sample(session)]
     pending = session.store.pending("labels", key, among=wanted)
-    outcomes = annotate(session.store.texts(pending), taxonomy=present, annotator=annotator, chat=session.chat, project=session.project)
+    outcomes = annotate(session.store.texts(pending), taxonomy=present, annotator=annotator, chat=session.annotator, project=session.project)
     spec = f"{present.taxonomy_id} {annotator.annotator_id}"
     for outcome in session.progress.track(outcomes, total=len(pending), what="labels", size=lambda o: len(o.records) + len(o.failures)):
         session.store.save(list(outcome.records))
@@ -26,7 +26,7 @@ def annotations(session: Session) -> tuple[int, int]:
 
 def labels(session: Session) -> tuple[int, int]:
     """Calibrate the model's answers; the leaning is measured on the documents that are not held out."""
-    present, llm = current_taxonomy(session), llm_annotator(session.project, session.model)
+    present, llm = current_taxonomy(session), llm_annotator(session.project, session.model_of("annotator"))
     raw = _given(session, present, llm, [document.text_hash for document in annotation_sample(session)])
     means = leaning([label for label in raw if not is_held_out(session, label.text_hash)] or raw)
     teacher = teacher_annotator(llm, means)

@@ -7,7 +7,7 @@ from pipeline.corpus import make_documents, read_rows
 from pipeline.prompts import load_prompt
 from pipeline.records import Document, Taxonomy
 from pipeline.stages.labels import annotation_sample
-from pipeline.stages.session import Session
+from pipeline.stages.session import ROLE_OF, Session
 from pipeline.stages.taxonomy import kept_taxonomy
 from pipeline.taxonomy import first_size, summary_spec
 
@@ -79,7 +79,7 @@ def _documents(session: Session) -> tuple[list[Document], int, str]:
 
 
 def _missing_summaries(session: Session, sample: int) -> int:
-    spec = summary_spec(session.project, session.model)
+    spec = summary_spec(session.project, session.model_of("generator"))
     hashes = [document.text_hash for document in session.store.sample_texts(first=sample)]
     return len(session.store.pending("summaries", {"summary_spec": spec}, among=hashes)) if hashes else sample
 
@@ -87,7 +87,7 @@ def _missing_summaries(session: Session, sample: int) -> int:
 def _missing_labels(session: Session, wanted: int, present: Taxonomy | None) -> int:
     if present is None:
         return wanted
-    key = {"taxonomy_id": present.taxonomy_id, "annotator_id": llm_annotator(session.project, session.model).annotator_id}
+    key = {"taxonomy_id": present.taxonomy_id, "annotator_id": llm_annotator(session.project, session.model_of("annotator")).annotator_id}
     hashes = [document.text_hash for document in annotation_sample(session)]
     return len(session.store.pending("labels", key, among=hashes))
 
@@ -100,10 +100,11 @@ def _embedding(session: Session, total: int) -> Planned:
 
 def _call_seconds(session: Session, stage: str, own: float, answer: float) -> tuple[float, str]:
     """Give the seconds that one call adds: from the ledger's calls of the same kind, else from assumed speeds, and say which."""
-    engine = session.project.engine
-    calls, milliseconds = session.store.call_speed(session.model, PURPOSES.get(stage, stage))
+    role = ROLE_OF[stage]
+    engine = session.project.engine_of(role)
+    calls, milliseconds = session.store.call_speed(session.model_of(role), PURPOSES.get(stage, stage))
     if calls:
-        return milliseconds / 1000 / calls / engine.concurrency, f"speed from {calls} calls before"
+        return milliseconds / 1000 / calls / (engine.concurrency or 4), f"speed from {calls} calls before"
     prompts, answers = ASSUMED[engine.kind]
     return own / prompts + answer / answers, "speed assumed: no such calls to this model yet"
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +12,17 @@ from typing import Any, Protocol, TypeVar
 
 from pipeline.embedding import Embedder, SentenceEmbedder
 from pipeline.serving import Chat, open_chat
-from pipeline.settings import Project
+from pipeline.settings import EngineSettings, Project, Role
 from pipeline.store import Store, StoreLedger
 from pipeline.weights import known_weights, resolve_model
 
-__all__ = ["Progress", "Quiet", "Report", "Session", "new_run_id", "open_session", "opening_sessions", "project_state", "state_folder"]
+__all__ = ["ROLE_OF", "Progress", "Quiet", "Report", "Session", "new_run_id", "open_session", "opening_sessions", "project_state", "state_folder"]
 
+# Whose model a stage asks.
+ROLE_OF: Mapping[str, Role] = {
+    "summaries": "generator", "generated_taxonomy": "generator", "updated_taxonomy": "generator", "taxonomy": "generator",
+    "annotations": "annotator", "baseline": "generator",
+}  # fmt: skip
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -74,7 +79,7 @@ def new_run_id() -> str:
 class Session:
     """One run's view of a project; opens what it needs when it is first needed.
 
-    :param chat: answers instead of the project's engine.
+    :param chat: answers instead of the project's engines.
     :param embedder: embeds instead of the project's embedder.
     """
 
@@ -96,27 +101,40 @@ class Session:
         self.store = Store.open(self.folder)
         self._stack = contextlib.ExitStack()
         self._chat = chat
+        self._chats: dict[EngineSettings, Chat] = {}
         self._embedder = embedder
         self._remembered: dict[Hashable, Any] = {}
 
-    @cached_property
-    def chat(self) -> Chat:
-        """Give the project's model; its server starts with the first question."""
+    @property
+    def generator(self) -> Chat:
+        """Give the model of the taxonomy."""
+        return self.chat_of("generator")
+
+    @property
+    def annotator(self) -> Chat:
+        """Give the model of the labels."""
+        return self.chat_of("annotator")
+
+    def chat_of(self, role: Role) -> Chat:
+        """Give the model of a role; its server starts with the first question, and one engine serves both roles."""
         if self._chat is not None:
             return self._chat
-        opened = open_chat(
-            self.project.engine,
-            ledger=StoreLedger(self.store),
-            run_id=self.run_id,
-            log_folder=self.folder / "logs",
-            on_status=self.progress.status,
-        )
-        return self._stack.enter_context(opened)
+        engine = self.project.engine_of(role)
+        if engine not in self._chats:
+            self._chats[engine] = self._stack.enter_context(
+                open_chat(
+                    engine,
+                    ledger=StoreLedger(self.store),
+                    run_id=self.run_id,
+                    log_folder=self.folder / "logs",
+                    on_status=self.progress.status,
+                )
+            )
+        return self._chats[engine]
 
-    @cached_property
-    def model(self) -> str:
-        """Name the project's model, weights and all, as `chat.model` will; nothing is started or fetched for it."""
-        engine = self.project.engine
+    def model_of(self, role: Role) -> str:
+        """Name the model of a role, weights and all, as its `chat.model` will; nothing is started or fetched for it."""
+        engine = self.project.engine_of(role)
         if self._chat is not None:
             return self._chat.model
         if engine.kind != "embedded":

@@ -16,12 +16,12 @@ KEPT = 0.5  # share of the documents cited by a taxonomy that must still be ther
 
 def summaries(session: Session) -> tuple[int, int]:
     """Summarise the sampled documents that have no summary yet, unless the current taxonomy is kept and needs none."""
-    project, spec = session.project, summary_spec(session.project, session.model)
+    project, spec = session.project, summary_spec(session.project, session.model_of("generator"))
     wanted = [document.text_hash for document in session.store.sample_texts(first=project.taxonomy.sample)]
     if kept_taxonomy(session) is not None:
         return 0, len(session.store.summaries(spec, wanted))
     pending = session.store.pending("summaries", {"summary_spec": spec}, among=wanted)
-    outcomes = summarise(session.store.texts(pending), chat=session.chat, project=project)
+    outcomes = summarise(session.store.texts(pending), chat=session.generator, project=project)
     for outcome in session.progress.track(outcomes, total=len(pending), what="summaries", size=lambda o: len(o.records) + len(o.failures)):
         session.store.save(list(outcome.records))
         answered = [summary.text_hash for summary in outcome.records]
@@ -37,7 +37,7 @@ def generated_taxonomy(session: Session) -> tuple[int, int]:
     project, given = session.project, sampled_summaries(session)[: session.project.taxonomy.minibatch]
 
     def make() -> Version:
-        return generate(_sample(session).head(len(given)), chat=session.chat, embedder=session.embedder, project=project)
+        return generate(_sample(session).head(len(given)), chat=session.generator, embedder=session.embedder, project=project)
 
     made, first = _version(session, "generate", None, given, make)
     session.store.mark_current(generated_taxonomy_id=first.taxonomy_id)
@@ -56,7 +56,7 @@ def updated_taxonomy(session: Session) -> tuple[int, int]:
 
         def make(parent: Taxonomy = parent, count: int = len(seen), start: int = start) -> Version:
             sample = _sample(session).head(count)
-            return update(parent, sample, start=start, chat=session.chat, embedder=session.embedder, project=project)
+            return update(parent, sample, start=start, chat=session.generator, embedder=session.embedder, project=project)
 
         new, current = _version(session, "update", parent, seen, make)
         made += new
@@ -71,7 +71,7 @@ def taxonomy(session: Session) -> tuple[int, int]:
     parent = _pointed(session, "updated_taxonomy_id")
 
     def make() -> Version:
-        return review(parent, _sample(session), chat=session.chat, embedder=session.embedder, project=session.project)
+        return review(parent, _sample(session), chat=session.generator, embedder=session.embedder, project=session.project)
 
     made, final = _version(session, "review", parent, sampled_summaries(session), make)
     if len(final.categories) < 2:
@@ -96,14 +96,15 @@ def kept_taxonomy(session: Session) -> Taxonomy | None:
 
 
 def _spec(session: Session) -> str:
-    return taxonomy_spec(session.project, model=session.model, summary_spec=summary_spec(session.project, session.model))
+    model = session.model_of("generator")
+    return taxonomy_spec(session.project, model=model, summary_spec=summary_spec(session.project, model))
 
 
 def _version(session: Session, stage: str, parent: Taxonomy | None, given: list[Summary], make: Callable[[], Version]) -> tuple[int, Taxonomy]:
     """Give a version from the store, or make and save it; say how many were made."""
     step, parent_id = (parent.step + 1, parent.taxonomy_id) if parent else (0, None)
     seen = [(summary.text_hash, summary.phrase) for summary in given]
-    key = version_id(stage, step, parent_id, seen, around=_around(session)[0], project=session.project, model=session.model)
+    key = version_id(stage, step, parent_id, seen, around=_around(session)[0], project=session.project, model=session.model_of("generator"))
     if (known := session.store.find_taxonomy(key)) is not None:
         return 0, known
     session.progress.status(f"{stage} a taxonomy from {len(given)} documents")

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.ids import canonical_json
-from pipeline.records import Annotator, Call, Change, Evaluation, Label, Prediction, Reject, Student, Summary
+from pipeline.records import Annotator, Call, Change, Evaluation, ExamResult, Label, PlannedStage, Prediction, Reject, StageServing, Student, Summary
 from pipeline.store.warehouse import Connection
 
 __all__ = [
@@ -63,8 +63,22 @@ CALL_NUMBERS = {"attempt": INT, "tokens_in": INT, "tokens_cached": INT, "tokens_
 CALL_COLUMNS = (
     text_columns("call_key", "run_id", "purpose", "model", "prompt")
     | CALL_NUMBERS
-    | text_columns("finish_reason", "outcome", "error", "answer", "raw")
-    | {"created_at": TIME}
+    | text_columns("finish_reason", "outcome", "error", "answer", "raw", "server", "answer_form", "parameters")
+    | {"seed": INT, "cost": REAL, "created_at": TIME}
+)
+PLAN_COLUMNS = (
+    text_columns("plan_id", "stage")
+    | dict.fromkeys(("rows", "calls", "tokens_in", "tokens_out"), INT)
+    | {"seconds": REAL, "cost": REAL, "note": STR, "created_at": TIME}
+)
+EXAM_COLUMNS = text_columns("exam_id", "model", "skill") | {
+    "passed": INT, "asked": INT, "needed": REAL, "tokens_per_second": REAL, "created_at": TIME,
+}  # fmt: skip
+SERVING_COLUMNS = (
+    text_columns("run_id", "stage", "model", "server")
+    | dict.fromkeys(("questions", "from_ledger", "calls", "failed_calls", "tokens_in", "tokens_cached", "tokens_out"), INT)
+    | dict.fromkeys(("cost", "seconds", "busy_seconds", "in_flight"), REAL)
+    | {"most_in_flight": INT, "queued": REAL, "most_queued": REAL, "created_at": TIME}
 )
 TAXONOMY_COLUMNS = (
     text_columns("taxonomy_id", "stage")
@@ -107,7 +121,10 @@ TABLES = {
         Table("classifiers", ("classifier_id",), STUDENT_COLUMNS | {"trained_on": INT}, frozenset({"settings", "metrics"})),
         Table("predictions", ("text_hash", "classifier_id"), text_columns("text_hash", "classifier_id", "category_id") | {"probability": REAL}),
         Table("evaluations", ("evaluation_id", "subject", "metric", "slice"), text_columns("evaluation_id", "subject", "metric", "slice") | FIGURES),
-        Table("llm_calls", (), CALL_COLUMNS),
+        Table("llm_calls", (), CALL_COLUMNS, frozenset({"parameters"})),
+        Table("plans", ("plan_id", "stage"), PLAN_COLUMNS),
+        Table("exams", ("exam_id", "model", "skill"), EXAM_COLUMNS),
+        Table("stage_serving", ("run_id", "stage", "model"), SERVING_COLUMNS),
         Table(
             "rejects",
             ("stage", "source", "position"),
@@ -128,9 +145,12 @@ RECORDS: Mapping[type, str] = {
     Call: "llm_calls",
     Change: "taxonomy_changes",
     Evaluation: "evaluations",
+    ExamResult: "exams",
     Label: "labels",
+    PlannedStage: "plans",
     Prediction: "predictions",
     Reject: "rejects",
+    StageServing: "stage_serving",
     Student: "classifiers",
     Summary: "summaries",
 }

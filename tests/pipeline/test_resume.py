@@ -49,8 +49,8 @@ def test_a_run_whose_model_dies_asks_only_the_rest_when_it_goes_on(make_project:
         run_all(second, until="annotations")
         calls, keys = second.store.query("select count(*), count(distinct call_key) from llm_calls")[1][0]
     assert calls == keys, "no question was asked twice"
-    assert first.chat.asked == count  # type: ignore[attr-defined]
-    assert second.chat.asked == calls - count  # type: ignore[attr-defined]
+    assert first.generator.asked == count  # type: ignore[attr-defined]
+    assert second.generator.asked == calls - count  # type: ignore[attr-defined]
 
 
 def rows(folder: Path) -> dict[str, set[tuple[Any, ...]]]:

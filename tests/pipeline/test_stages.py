@@ -25,7 +25,7 @@ MakeProject = Callable[..., Project]
 
 
 def asked(session: Session) -> int:
-    return int(session.chat.asked)  # type: ignore[attr-defined]
+    return int(session.generator.asked)  # type: ignore[attr-defined]
 
 
 def made(reports: dict[str, Report]) -> int:

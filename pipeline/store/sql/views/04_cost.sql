@@ -9,7 +9,8 @@ SELECT
     sum(tokens_in)::BIGINT AS tokens_in,
     sum(tokens_cached)::BIGINT AS tokens_cached,
     sum(tokens_out)::BIGINT AS tokens_out,
-    sum(milliseconds) / 1000 AS seconds
+    sum(milliseconds) / 1000 AS seconds,
+    sum(cost) AS cost
 FROM llm_calls
 GROUP BY run_id, purpose, model
 ORDER BY min(created_at), purpose;
@@ -24,3 +25,4 @@ COMMENT ON COLUMN cost.tokens_in IS 'Tokens of the prompts.';
 COMMENT ON COLUMN cost.tokens_cached IS 'Tokens of the prompts that the server had cached.';
 COMMENT ON COLUMN cost.tokens_out IS 'Tokens of the answers.';
 COMMENT ON COLUMN cost.seconds IS 'Time of the calls added up; calls in flight at once count each.';
+COMMENT ON COLUMN cost.cost IS 'Price of the tokens by engine.prices; null where none are given.';
