@@ -101,6 +101,10 @@ def _lines(path: Path, corpus: Path, use_case: str, text: str, id_column: str | 
                 model,
                 indent="  - " if section == "students" and key == "kind" else "    " if section == "students" else "  ",
             )
+        if section == "engine":
+            yield "\n"
+            for key in ("generator", "annotator", "exam"):
+                yield from _key(key, {}, Project)
     yield "\n"
     yield from _key("embedder", {}, Project)
     yield from _key("seed", {}, Project)
