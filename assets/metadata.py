@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from pipeline.records import StageServing
 from pipeline.stages import Report, Session
 from pipeline.stages.overview import evaluation_table, label_counts, sample_labels, taxonomy_table
 
@@ -24,7 +25,30 @@ def describe(report: Report, session: Session) -> dict[str, Any]:
         "tokens_out": report.tokens_out,
         "store": dg.MetadataValue.path(str(session.folder / "labels.duckdb")),
     }
+    for served in report.served:
+        about |= _served(served)
+    if report.stopped is not None:
+        about["stopped"] = report.stopped
     return about | (SHOWN[report.stage](session) if report.stage in SHOWN else {})
+
+
+def _served(served: StageServing) -> dict[str, Any]:
+    """Say at which rates a model answered, and how busy its server was kept."""
+    seconds, answered = served.seconds or 1e-9, served.calls - served.failed_calls
+    shown: dict[str, Any] = {
+        "model": served.model,
+        "server": served.server,
+        "answers_per_second": round(answered / seconds, 2),
+        "tokens_per_second": round((served.tokens_in + served.tokens_out) / seconds, 1),
+        "prefix_cache_share": round(served.tokens_cached / served.tokens_in, 3) if served.tokens_in else None,
+        "server_busy_share": round(served.busy_seconds / seconds, 3),
+        "in_flight": round(served.in_flight, 1),
+        "queue_depth": None if served.queued is None else round(served.queued, 1),
+        "answered_from_ledger": served.from_ledger,
+        "failed_calls": served.failed_calls,
+        "cost": None if served.cost is None else round(served.cost, 4),
+    }
+    return {key: value for key, value in shown.items() if value is not None}
 
 
 def _taxonomy(session: Session) -> dict[str, Any]:

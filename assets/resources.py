@@ -45,11 +45,17 @@ def show_progress(progress: Progress) -> None:
 
 
 @atexit.register
-def close_all(success: bool | None = None) -> None:
-    """Finish every run of this process; without `success`, whether one succeeded is taken from its stages."""
+def close_all(success: bool | None = None) -> list[str]:
+    """Finish every run of this process; without `success`, whether one succeeded is taken from its stages.
+
+    :return: why runs stopped at their budget, if any did.
+    """
+    stopped: list[str] = []
     while _OPEN:
         _, session = _OPEN.popitem()
+        stopped += session.stopped
         try:
             finish_run(session, success=success)
         except LinnaeusError:  # the store is gone, and so is what would be closed
             continue
+    return stopped

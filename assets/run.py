@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.definitions import build_definitions
 from assets.resources import close_all, show_progress
-from pipeline.errors import LinnaeusError
+from pipeline.errors import BudgetReachedError, LinnaeusError
 from pipeline.settings import Project
 from pipeline.stages import Progress
 
@@ -17,10 +17,11 @@ class RunFailedError(LinnaeusError):
     """Report the stages that failed, each with its reason."""
 
 
-def run_project(project: Project, *, workspace: Path, stages: list[str] | None, progress: Progress) -> str:
+def run_project(project: Project, *, workspace: Path, stages: list[str] | None, progress: Progress) -> list[str]:
     """Materialise a project's assets, or some of them, and run their checks.
 
-    :return: the run's id.
+    :return: why the run stopped early and went on with what it had, where it reached its budget.
+    :raises BudgetReachedError: when the budget was reached before there was anything to go on with.
     :raises RunFailedError: when a stage failed or a blocking check did not hold.
     """
     show_progress(progress)
@@ -29,10 +30,12 @@ def run_project(project: Project, *, workspace: Path, stages: list[str] | None, 
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.get() as instance:
         result = job.execute_in_process(instance=instance, run_config=quiet, asset_selection=selection, raise_on_error=False)
-    close_all(result.success)
+    stopped = close_all(result.success)
+    if not result.success and stopped:
+        raise BudgetReachedError("\n".join(stopped))
     if not result.success:
         raise RunFailedError("\n".join(_reasons(result)) or "The run failed; see it in the Dagster UI.")
-    return result.run_id
+    return stopped
 
 
 def _reasons(result: dg.ExecuteInProcessResult) -> list[str]:

@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from pipeline.cli.progress import ConsoleProgress
 from pipeline.cli.show import show_json, show_run, show_status, show_table
-from pipeline.errors import LinnaeusError, ProjectError
+from pipeline.errors import BudgetReachedError, LinnaeusError, ProjectError
 from pipeline.settings import Project
 from pipeline.stages import STAGES, open_session, project_state, state_folder
 from pipeline.store import Store
@@ -35,7 +35,7 @@ errors = Console(stderr=True, highlight=False)
 
 Name = Annotated[str, typer.Argument(help="Name of the project: a file in projects/, without .yaml.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, for machines.")]
-STOPPED = 130
+STOPPED, OVER_BUDGET = 130, 3
 
 
 @app.command()
@@ -87,12 +87,14 @@ def run(
     from assets.run import run_project
 
     began = time.monotonic()
-    run_project(project, workspace=workspace, stages=only or None, progress=ConsoleProgress(errors))
+    stopped = run_project(project, workspace=workspace, stages=only or None, progress=ConsoleProgress(errors))
     store = Store.open(project_state(project))
     if as_json:
         show_json(output, _status(project, store))
     else:
         show_run(output, project, store, seconds=time.monotonic() - began)
+    if stopped:
+        raise BudgetReachedError("\n".join(stopped))
 
 
 @app.command()
@@ -167,6 +169,9 @@ def main() -> None:
 def _named_errors() -> Iterator[None]:
     try:
         yield
+    except BudgetReachedError as error:
+        errors.print(escape(str(error)), soft_wrap=True)
+        sys.exit(OVER_BUDGET)
     except LinnaeusError as error:
         errors.print(f"[red]{type(error).__name__}[/red]: {escape(str(error))}", soft_wrap=True)
         sys.exit(1)

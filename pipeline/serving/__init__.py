@@ -1,9 +1,10 @@
 """Engines behind one client: structured answers with scores, retries, and a ledger of calls."""
 
 from pipeline.serving.client import OpenAIChat
-from pipeline.serving.connection import Server
 from pipeline.serving.contract import Answer, AnswerForm, Chat, Choice, Ledger, Line, Message, Outcome, Question, Structured
 from pipeline.serving.engines import EmbeddedServer, RemoteServer, VllmServer, describe_engine, open_chat
+from pipeline.serving.replicas import Server
+from pipeline.serving.spending import Spending
 
 __all__ = [
     "Answer",
@@ -19,6 +20,7 @@ __all__ = [
     "Question",
     "RemoteServer",
     "Server",
+    "Spending",
     "Structured",
     "VllmServer",
     "describe_engine",

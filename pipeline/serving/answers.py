@@ -19,7 +19,8 @@ from pipeline.serving.contract import Answer, AnswerForm, Choice, Structured
 __all__ = ["Reply", "Token", "option_scores", "read_answer", "read_reply", "strip_fence", "strip_thinking"]
 
 FENCE = re.compile(r"\A\s*```[a-zA-Z]*\s*\n?(.*?)\n?\s*```\s*\Z", re.DOTALL)
-THINKING = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
+# A block of reasoning that opens the answer; some templates put its opening mark into the prompt, so that only the end shows.
+THINKING = re.compile(r"\A\s*(?:<think>)?.*?</think>\s*", re.DOTALL)
 SPECIAL = re.compile(rb"\A<[|/\xef\[a-zA-Z][^<>]*>\Z")  # <|im_end|>, </s>, <eos>, <\uff5cend of sentence\uff5c>
 LOWEST = -1000.0  # servers report masked tokens as -9999 or minus infinity, which no JSON holds
 

@@ -6,6 +6,7 @@ answer is retried and where calls are recorded is the business of the implementa
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
@@ -65,11 +66,34 @@ class Question:
 
     def key(self, model: str) -> str:
         """Hash everything that determines the answer: the ledger's key."""
-        form: Any = self.form.options if isinstance(self.form, Choice) else type(self.form).__name__
-        if isinstance(self.form, Structured):
-            form = self.form.schema.model_json_schema()
         turns = [[message.role, message.content] for message in self.messages]
-        return content_id("call", [model, self.prompt, turns, form, self.max_tokens, self.temperature, self.seed])
+        return content_id("call", [model, self.prompt, turns, _spelled(self.form), self.max_tokens, self.temperature, self.seed])
+
+    @property
+    def form_id(self) -> str:
+        """Name the kind of answer, @, and the hash of its options or its schema."""
+        return _form_id(self.form)
+
+    @property
+    def opening(self) -> tuple[Message, ...]:
+        """Give what the prompt shares with others of its kind: all turns but the last."""
+        return self.messages[:-1]
+
+
+def _spelled(form: AnswerForm) -> Any:
+    if isinstance(form, Structured):
+        return _schema(form.schema)
+    return form.options if isinstance(form, Choice) else type(form).__name__
+
+
+@lru_cache(maxsize=64)
+def _schema(schema: type[BaseModel]) -> Any:
+    return schema.model_json_schema()
+
+
+@lru_cache(maxsize=256)
+def _form_id(form: AnswerForm) -> str:
+    return f"{type(form).__name__.lower()}@{content_id('form', _spelled(form)).split(':')[1]}"
 
 
 @dataclass(frozen=True)

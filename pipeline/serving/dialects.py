@@ -1,8 +1,11 @@
 """How each kind of server spells a constraint: the only place that knows one server from another."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
+
+from pydantic import BaseModel
 
 from pipeline.serving.contract import AnswerForm, Choice, Structured
 
@@ -12,23 +15,31 @@ GBNF_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 WRAPPER_TOKENS = 16  # what {"label": "..."} takes beside the label
 
 
+NO_THINKING = {"chat_template_kwargs": {"enable_thinking": False}}  # templates that know no thinking pass it over
+
+
 @dataclass(frozen=True)
 class Dialect:
-    """One server's spelling; `wrapped` means that a choice is answered as `{"label": option}`."""
+    """One server's spelling; `wrapped` means that a choice is answered as `{"label": option}`, `always` goes with every form."""
 
-    choice: Callable[[Sequence[str]], dict[str, Any]]
+    choice: Callable[[tuple[str, ...]], dict[str, Any]]
     top_logprobs: int
     wrapped: bool = False
+    always: Mapping[str, Any] = field(default_factory=dict)
 
-    def arguments(self, form: AnswerForm, *, max_tokens: int, logprobs: bool = True) -> dict[str, Any]:
-        """Give the request's arguments that ask for this form."""
+    def arguments(self, form: AnswerForm, *, max_tokens: int, top_logprobs: int | None = None) -> dict[str, Any]:
+        """Give the request's arguments that ask for this form.
+
+        :param top_logprobs: alternatives to report for each token of a choice; 0 for none, the dialect's own where absent.
+        """
         if isinstance(form, Structured):
-            return {"max_tokens": max_tokens, "response_format": _json_schema(form.schema.__name__, form.schema.model_json_schema())}
+            return {"max_tokens": max_tokens, "response_format": _schema_of(form.schema), **self.always}
         if isinstance(form, Choice):
             length = max_tokens + (WRAPPER_TOKENS if self.wrapped else 0)
-            scored = {"logprobs": True, "top_logprobs": self.top_logprobs} if logprobs else {}
-            return {"max_tokens": length, **self.choice(form.options), **scored}
-        return {"max_tokens": max_tokens, "stop": ["\n"]}
+            top = self.top_logprobs if top_logprobs is None else top_logprobs
+            scored = {"logprobs": True, "top_logprobs": top} if top else {}
+            return {"max_tokens": length, **self.choice(form.options), **scored, **self.always}
+        return {"max_tokens": max_tokens, "stop": ["\n"], **self.always}
 
 
 def gbnf_choice(options: Sequence[str]) -> str:
@@ -38,11 +49,12 @@ def gbnf_choice(options: Sequence[str]) -> str:
 
 def dialect_of(kind: Literal["embedded", "vllm", "url"]) -> Dialect:
     """Give the dialect of an engine kind."""
-    return {
-        "embedded": Dialect(lambda options: {"extra_body": {"grammar": gbnf_choice(options)}}, 40),
-        "vllm": Dialect(lambda options: {"extra_body": {"structured_outputs": {"choice": list(options)}}}, 20),
-        "url": Dialect(lambda options: {"response_format": _label_schema(options)}, 20, wrapped=True),
-    }[kind]
+    return DIALECTS[kind]
+
+
+@lru_cache(maxsize=64)
+def _grammar(options: tuple[str, ...]) -> dict[str, Any]:
+    return {"grammar": gbnf_choice(options)}
 
 
 def _gbnf_character(character: str) -> str:
@@ -59,6 +71,11 @@ def _label_schema(options: Sequence[str]) -> dict[str, Any]:
     return _json_schema("Label", {"type": "object", "properties": {"label": {"type": "string", "enum": list(options)}}})
 
 
+@lru_cache(maxsize=64)
+def _schema_of(schema: type[BaseModel]) -> dict[str, Any]:
+    return _json_schema(schema.__name__, schema.model_json_schema())
+
+
 def _closed(schema: object) -> object:
     """Forbid further keys and require all: what "strict" servers demand of every object."""
     if isinstance(schema, list):
@@ -69,3 +86,10 @@ def _closed(schema: object) -> object:
     if schema.get("type") == "object" and isinstance(schema.get("properties"), dict):
         closed |= {"additionalProperties": False, "required": list(schema["properties"])}
     return closed
+
+
+DIALECTS = {
+    "embedded": Dialect(_grammar, 40, always=NO_THINKING),
+    "vllm": Dialect(lambda options: {"structured_outputs": {"choice": list(options)}}, 20, always=NO_THINKING),
+    "url": Dialect(lambda options: {"response_format": _label_schema(options)}, 20, wrapped=True),
+}

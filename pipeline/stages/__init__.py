@@ -6,8 +6,9 @@ A stage can be run on its own, any number of times, by any shell; what is there 
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from pipeline.errors import LinnaeusError
+from pipeline.errors import BudgetReachedError, LinnaeusError
 from pipeline.stages.corpus import documents, embeddings
 from pipeline.stages.evaluation import baseline, evaluation
 from pipeline.stages.labels import annotations, labels
@@ -57,29 +58,41 @@ def finish_run(session: Session, *, success: bool | None = None) -> None:
     :param success: whether it succeeded; taken from its stages where the caller does not know.
     """
     failed = session.store.failed_stages(session.run_id) > 0 if success is None else not success
-    session.store.end_run(session.run_id, status="failed" if failed else "done")
+    session.store.end_run(session.run_id, status="stopped" if session.stopped else "failed" if failed else "done")
     session.store.publish()
     session.close()
 
 
 def run_stage(name: str, session: Session) -> Report:
-    """Run one stage, record it in the table `stage_runs`, and publish the tables for readers."""
+    """Run one stage, record it with what it asked of models, and publish the tables for readers.
+
+    :raises BudgetReachedError: the budget of the run is reached, and the stage's part is of no use to the stages that follow.
+    """
     stage, _ = STAGES[name]
-    began, calls_before = time.monotonic(), session.store.spent(session.run_id)
+    began, spent_before, stopped_before = time.monotonic(), session.store.spent(session.run_id), len(session.stopped)
     status = "failed"
     made = total = 0
     try:
         made, total = stage(session)
         status = "done"
+    except BudgetReachedError as reached:
+        session.stop(str(reached))
+        raise
     finally:
-        seconds = time.monotonic() - began
-        spent = tuple(now - before for now, before in zip(session.store.spent(session.run_id), calls_before, strict=True))
-        counts = {"made": made, "total": total, "calls": spent[0], "tokens_in": spent[1], "tokens_out": spent[2]}
+        status = "stopped" if len(session.stopped) > stopped_before else status
+        report = _report(name, session, made=made, total=total, seconds=time.monotonic() - began, spent_before=spent_before)
+        counts = {"made": made, "total": total, "calls": report.calls, "tokens_in": report.tokens_in, "tokens_out": report.tokens_out}
         try:
-            session.store.record_stage(session.run_id, name, seconds=seconds, status=status, counts=counts)
+            session.store.save(report.served)
+            session.store.record_stage(session.run_id, name, seconds=report.seconds, status=status, counts=counts)
             session.store.publish()
         except LinnaeusError:
             if status == "done":
                 raise
             log.exception("The failed stage %s could not be recorded.", name)  # the stage's own error is on its way already
-    return Report(name, made, total, seconds, calls=spent[0], tokens_in=spent[1], tokens_out=spent[2])
+    return replace(report, stopped=session.stopped[-1] if status == "stopped" else None)
+
+
+def _report(name: str, session: Session, *, made: int, total: int, seconds: float, spent_before: tuple[float, ...]) -> Report:
+    calls, tokens_in, tokens_out = (int(now - before) for now, before in zip(session.store.spent(session.run_id)[:3], spent_before[:3], strict=True))
+    return Report(name, made, total, seconds, calls=calls, tokens_in=tokens_in, tokens_out=tokens_out, served=tuple(session.served(name)))

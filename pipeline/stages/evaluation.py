@@ -1,6 +1,7 @@
 """The stages that measure: baseline, evaluation."""
 
 from pipeline.evaluation import Judged, baseline_id, cluster_baseline, evaluate, evaluation_id
+from pipeline.errors import BudgetReachedError
 from pipeline.stages.labels import annotation_sample, current_taxonomy, is_held_out
 from pipeline.stages.session import Session
 from pipeline.stages.taxonomy import sampled_summaries
@@ -26,7 +27,12 @@ def baseline(session: Session) -> tuple[int, int]:
     if session.store.find_taxonomy(key) is None:
         session.progress.status(f"baseline: k-means with {size} clusters")
         vectors = session.store.vectors(session.embedder.embedder_id, [document.text_hash for document in documents])
-        session.store.save([cluster_baseline(documents, vectors, size=size, chat=session.generator, project=project)])
+        try:
+            session.store.save([cluster_baseline(documents, vectors, size=size, chat=session.generator, project=project)])
+        except BudgetReachedError as reached:  # the rest can be measured without it
+            session.stop(f"{reached} Left: the names of the baseline's {size} clusters.")
+            session.store.mark_current(baseline_id=None)
+            return 0, 0
         made = 1
     session.store.mark_current(baseline_id=key)
     return made, size

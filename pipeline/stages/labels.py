@@ -1,7 +1,7 @@
 """The stages of the labels: annotations (the model's own answers) and labels (calibrated)."""
 
 from pipeline.annotation import annotate, calibrate, held_out, leaning, llm_annotator, teacher_annotator
-from pipeline.errors import TaxonomyError
+from pipeline.errors import BudgetReachedError, TaxonomyError
 from pipeline.records import Annotator, Document, Label, Taxonomy
 from pipeline.stages.session import Session
 
@@ -16,12 +16,18 @@ def annotations(session: Session) -> tuple[int, int]:
     wanted = [document.text_hash for document in annotation_sample(session)]
     pending = session.store.pending("labels", key, among=wanted)
     outcomes = annotate(session.store.texts(pending), taxonomy=present, annotator=annotator, chat=session.annotator, project=session.project)
-    spec = f"{present.taxonomy_id} {annotator.annotator_id}"
-    for outcome in session.progress.track(outcomes, total=len(pending), what="labels", size=lambda o: len(o.records) + len(o.failures)):
-        session.store.save(list(outcome.records))
-        session.store.save_failures("annotations", spec, outcome.failures, answered=[label.text_hash for label in outcome.records])
+    spec, made = f"{present.taxonomy_id} {annotator.annotator_id}", 0
     session.store.mark_current(llm_annotator_id=annotator.annotator_id)
-    return len(pending), len(_given(session, present, annotator, wanted))
+    try:
+        for outcome in session.progress.track(outcomes, total=len(pending), what="labels", size=lambda o: len(o.records) + len(o.failures)):
+            session.store.save(list(outcome.records))
+            session.store.save_failures("annotations", spec, outcome.failures, answered=[label.text_hash for label in outcome.records])
+            made += len(outcome.records) + len(outcome.failures)
+    except BudgetReachedError as reached:  # what is labelled teaches a student all the same
+        if not made and len(pending) == len(wanted):
+            raise
+        session.stop(f"{reached} Left: {len(pending) - made} of {len(wanted)} documents to label.")
+    return made, len(_given(session, present, annotator, wanted))
 
 
 def labels(session: Session) -> tuple[int, int]:

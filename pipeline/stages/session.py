@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pipeline.embedding import Embedder, SentenceEmbedder
-from pipeline.serving import Chat, open_chat
+from pipeline.records import StageServing
+from pipeline.serving import Chat, OpenAIChat, Spending, open_chat
 from pipeline.settings import EngineSettings, Project, Role
 from pipeline.store import Store, StoreLedger
 from pipeline.weights import known_weights, resolve_model
@@ -50,7 +51,7 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Report:
-    """What a stage did: rows made in this run, rows there are now, and what the model spent on it."""
+    """What a stage did: rows made in this run, rows there are now, what the model spent on it, and why it stopped early if it did."""
 
     stage: str
     made: int
@@ -59,6 +60,8 @@ class Report:
     calls: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
+    served: tuple[StageServing, ...] = ()
+    stopped: str | None = None
 
 
 def state_folder(root: Path) -> Path:
@@ -101,7 +104,8 @@ class Session:
         self.store = Store.open(self.folder)
         self._stack = contextlib.ExitStack()
         self._chat = chat
-        self._chats: dict[EngineSettings, Chat] = {}
+        self._chats: dict[EngineSettings, OpenAIChat] = {}
+        self.stopped: list[str] = []
         self._embedder = embedder
         self._remembered: dict[Hashable, Any] = {}
 
@@ -126,6 +130,7 @@ class Session:
                     engine,
                     ledger=StoreLedger(self.store),
                     run_id=self.run_id,
+                    spending=self._spending,
                     log_folder=self.folder / "logs",
                     on_status=self.progress.status,
                 )
@@ -146,6 +151,30 @@ class Session:
     def embedder(self) -> Embedder:
         """Give the project's embedder; its weights load with the first text."""
         return self._embedder or SentenceEmbedder(self.project.embedder)
+
+    def served(self, stage: str) -> list[StageServing]:
+        """Give what was asked of each model since the last time, and how busy its server was kept; for a stage that has just run."""
+        return [
+            StageServing(
+                self.run_id, stage, chat.model, chat.server, questions=now.questions, from_ledger=now.from_ledger, calls=now.calls,
+                failed_calls=now.failed_calls, tokens_in=now.tokens_in, tokens_cached=now.tokens_cached, tokens_out=now.tokens_out, cost=now.cost,
+                seconds=now.seconds, busy_seconds=now.busy_seconds, in_flight=now.in_flight, most_in_flight=now.most_in_flight,
+                queued=sum(now.queue) / len(now.queue) if now.queue else None, most_queued=max(now.queue, default=None),
+            )
+            for chat in self._chats.values()
+            if (now := chat.measured()).questions
+        ]  # fmt: skip
+
+    def stop(self, reason: str) -> None:
+        """Note that the run has reached its budget and goes on with what there is."""
+        self.stopped.append(reason)
+        self.progress.status(reason)
+
+    @cached_property
+    def _spending(self) -> Spending:
+        """Give what the run may still spend: one budget for all its engines."""
+        calls, tokens_in, tokens_out, cost = self.store.spent(self.run_id)
+        return Spending(self.project.budget, calls=calls, tokens=tokens_in + tokens_out, cost=cost)
 
     def remember(self, key: Hashable, make: Callable[[], R]) -> R:
         """Make something once in a session and keep the latest of its kind, where making it again is work for nothing."""

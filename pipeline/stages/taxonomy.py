@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pipeline.errors import TaxonomyError
+from pipeline.errors import BudgetReachedError, TaxonomyError
 from pipeline.ids import content_id
 from pipeline.records import Summary, Taxonomy
 from pipeline.stages.session import Session
@@ -22,10 +22,15 @@ def summaries(session: Session) -> tuple[int, int]:
         return 0, len(session.store.summaries(spec, wanted))
     pending = session.store.pending("summaries", {"summary_spec": spec}, among=wanted)
     outcomes = summarise(session.store.texts(pending), chat=session.generator, project=project)
-    for outcome in session.progress.track(outcomes, total=len(pending), what="summaries", size=lambda o: len(o.records) + len(o.failures)):
-        session.store.save(list(outcome.records))
-        answered = [summary.text_hash for summary in outcome.records]
-        session.store.save_failures("summaries", spec, outcome.failures, answered=answered)
+    made = 0
+    try:
+        for outcome in session.progress.track(outcomes, total=len(pending), what="summaries", size=lambda o: len(o.records) + len(o.failures)):
+            session.store.save(list(outcome.records))
+            answered = [summary.text_hash for summary in outcome.records]
+            session.store.save_failures("summaries", spec, outcome.failures, answered=answered)
+            made += len(outcome.records) + len(outcome.failures)
+    except BudgetReachedError as reached:
+        raise BudgetReachedError(f"{reached} Left: {len(pending) - made} of {len(wanted)} summaries, and all that follows.") from reached
     session.store.mark_current(summary_spec=spec)
     return len(pending), len(session.store.summaries(spec, wanted))
 

@@ -1,0 +1,89 @@
+"""Writes calls to the ledger beside the asking, soon enough that a killed process loses next to nothing.
+
+A write takes a fixed time whatever it holds, so that it is started again as soon as writing has taken no more than a
+tenth of the time: at a few calls a second each call is written at once, at a thousand a second hundreds together.
+"""
+
+import queue
+import threading
+import time
+
+from pipeline.records import Call
+from pipeline.serving.contract import Ledger
+
+__all__ = ["Recorder"]
+
+REST = 9.0  # time between two writes, in multiples of what the last one took
+MOST_WAITING = 512  # calls not yet written from which the asking waits for the writing
+
+
+class Recorder:
+    """A thread that writes what it is given; its errors are raised where calls are given or waited for."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Start the thread with the first call."""
+        self._ledger = ledger
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Condition()
+        self._given = self._written = 0
+        self._hurry = threading.Event()
+        self._error: BaseException | None = None
+
+    def put(self, call: Call) -> None:
+        """Give a call to be written; from any thread."""
+        with self._lock:
+            self._given += 1
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write, daemon=True, name="linnaeus-ledger")
+                self._thread.start()
+        self._calls.put(call)
+
+    def check(self) -> None:
+        """Raise what went wrong with the writing, and wait where it has fallen far behind."""
+        if self._error is not None or self._given - self._written > MOST_WAITING:
+            self._wait_for(self._given - MOST_WAITING // 2)
+
+    def flush(self) -> None:
+        """Wait until all that was given is written."""
+        self._wait_for(self._given)
+
+    def close(self) -> None:
+        """Write the rest and end the thread."""
+        try:
+            self.flush()
+        finally:
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                self._calls.put(None)
+                thread.join()
+
+    def _wait_for(self, count: int) -> None:
+        self._hurry.set()
+        with self._lock:
+            self._lock.wait_for(lambda: self._written >= count or self._error is not None)
+        self._hurry.clear()
+        if self._error is not None:
+            raise self._error
+
+    def _write(self) -> None:
+        while True:
+            batch = [call] if (call := self._calls.get()) is not None else []
+            ended = not batch
+            while not ended and not self._calls.empty():
+                following = self._calls.get()
+                ended = following is None
+                if following is not None:
+                    batch.append(following)
+            began = time.monotonic()
+            try:
+                if batch and self._error is None:
+                    self._ledger.record(batch)
+            except BaseException as error:  # the asking thread raises it
+                self._error = error
+            with self._lock:
+                self._written += len(batch)
+                self._lock.notify_all()
+            if ended:
+                return
+            self._hurry.wait(REST * (time.monotonic() - began))
