@@ -3,37 +3,29 @@
 import math
 from collections.abc import Iterable, Iterator
 
+from pipeline.fitting import DocumentPrompt, ask_posed
 from pipeline.prompts import load_prompt
 from pipeline.records import Category, Taxonomy
-from pipeline.serving.contract import Answer, Chat, Choice, Question
+from pipeline.serving.contract import Answer, Chat, Choice
 from pipeline.settings import Project
-from pipeline.text import cut_words
 
 __all__ = ["NONE_FITS", "ask_category", "none_probability"]
 
 NONE_FITS = Category("none", "None of these", "No category above fits.")
 
 
-def ask_category(texts: Iterable[str], *, taxonomy: Taxonomy, chat: Chat, project: Project, purpose: str) -> Iterator[Answer]:
-    """Ask for each text which category fits, or that none does; answers come in order.
+def ask_category(texts: Iterable[str], *, taxonomy: Taxonomy, chat: Chat, project: Project, purpose: str) -> Iterator[tuple[Answer, bool]]:
+    """Ask for each text which category fits, or that none does.
 
     Decoding is constrained to the category names and the name of `NONE_FITS`.
+
+    :return: for each text in order the answer, and whether only a part of the text was shown.
     """
-    prompt = load_prompt("annotate")
     categories = [*taxonomy.categories, NONE_FITS]
     form = Choice(tuple(category.name for category in categories))
-    for_text = (
-        Question(
-            purpose,
-            prompt.fingerprint,
-            prompt.render(use_case=project.use_case, categories=categories, text=cut_words(text, project.annotation.max_words)[0]),
-            form,
-            prompt.about.max_tokens,
-            seed=project.seed,
-        )
-        for text in texts
-    )
-    return chat.ask(for_text)
+    about = {"use_case": project.use_case, "categories": categories}
+    prompt = DocumentPrompt(load_prompt("annotate"), form, purpose=purpose, chat=chat, project=project, **about)
+    return ask_posed(map(prompt.pose, texts), chat)
 
 
 def none_probability(answer: Answer) -> float:

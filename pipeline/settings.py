@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, field
 
 from pipeline.engine_settings import BudgetSettings, EngineSettings, PriceSettings, Settings, Text
 from pipeline.errors import ProjectError
+from pipeline.text import Keep
 
 __all__ = [
     "NAME",
@@ -87,6 +88,12 @@ class AnnotationSettings(Settings):
     sample: int = Field(400, ge=10, description="Documents that the model labels.")
     held_out: float = Field(0.4, gt=0, lt=1, description="Share of them kept from the students, to measure them on.")
     max_words: int = Field(300, ge=10, description="Words of a document shown to the model; longer ones are cut and flagged.")
+    long_documents: Keep = Field("head", description="What is shown of a longer one: head, tail, or both_ends (two thirds and one third).")
+
+    @property
+    def shown(self) -> list[Any]:
+        """List what determines which part of a document is shown: part of the key of every row made from documents."""
+        return [self.max_words] if self.long_documents == "head" else [self.max_words, self.long_documents]
 
 
 class StudentSettings(Settings):

@@ -1,23 +1,37 @@
 """Pure functions on texts that more than one step needs."""
 
 import re
+from typing import Literal
 
-__all__ = ["content_words", "cut_words", "tidy_description", "tidy_phrase"]
+__all__ = ["ELLIPSIS", "Keep", "content_words", "cut_words", "tidy_description", "tidy_phrase"]
 
-LONGEST_WORD = 12  # characters a word may take of the budget: a text without spaces is cut as well
+Keep = Literal["head", "tail", "both_ends"]  # what stays of a long document
+ELLIPSIS = "…"  # between two ends
+LONGEST_WORD = 12  # characters a word may take of the budget
 STOP_WORDS = frozenset(
     "a an and are as at be by can do does for from has have how i in is it its kind of on or our say says should that the their they this to"
     " type us want wants was we what when where which who why will with would you your".split()
 )  # fmt: skip
 
 
-def cut_words(text: str, max_words: int) -> tuple[str, bool]:
-    """Keep the head of a text, at most so many words and 12 characters a word; say whether anything was cut."""
-    head = text[: max_words * LONGEST_WORD]
-    words = head.split()
-    if len(head) == len(text) and len(words) <= max_words:
+def cut_words(text: str, max_words: int, keep: Keep = "head", *, characters: int | None = None) -> tuple[str, bool]:
+    """Keep a part of a text, at most so many words and characters; say whether anything but white space is missing.
+
+    Both ends are the first two thirds and the last third of what may be kept, with an ellipsis between them.
+
+    :param characters: 12 a word when absent, so that a text without spaces is cut as well.
+    """
+    most = max_words * LONGEST_WORD if characters is None else characters
+    if len(text) <= most and len(text.split()) <= max_words:
         return text, False
-    return " ".join(words[:max_words]), True
+    last = {"head": 0, "tail": 3, "both_ends": 1}[keep]  # thirds of what may be kept that come from the end
+    words_at_end, characters_at_end = max_words * last // 3, most * last // 3
+    head = text[: most - characters_at_end].split()[: max_words - words_at_end]
+    tail = text[max(0, len(text) - characters_at_end) :].split() if words_at_end and characters_at_end else []
+    tail = tail[max(0, len(tail) - words_at_end) :]
+    if head + tail == text.split():
+        return " ".join(head + tail), False
+    return (f" {ELLIPSIS} " if head and tail else "").join((" ".join(head), " ".join(tail))), True
 
 
 def tidy_phrase(phrase: str) -> str:

@@ -16,7 +16,7 @@ STEPS = {"corpus", "taxonomy", "annotation", "students", "evaluation"}
 LAYERS = {
     "records": {"records", "ids", "errors", "settings", "engine_settings", "text", "batches", "workspace"},
     "services": {"prompts", "answers", "weights", "weights_list", "serving", "embedding", "store"},
-    "steps": STEPS | {"choosing"},
+    "steps": STEPS | {"choosing", "fitting"},
     "stages": {"stages"},
     "shells": {"cli"},
 }

@@ -12,7 +12,6 @@ from pipeline.prompts import load_prompt
 from pipeline.records import Annotator, Document, Failure, Label, Outcome, Taxonomy
 from pipeline.serving.contract import Answer, Chat
 from pipeline.settings import Project
-from pipeline.text import cut_words
 
 __all__ = ["annotate", "llm_annotator"]
 
@@ -22,7 +21,8 @@ BATCH = 16  # documents a batch: what a killed run may lose at most
 def llm_annotator(project: Project, model: str) -> Annotator:
     """Describe the model with its prompt as an annotator; its id is the hash of all that determines a label but the text and the taxonomy."""
     prompt = load_prompt("annotate").fingerprint
-    settings = {"use_case": project.use_case, "max_words": project.annotation.max_words, "seed": project.seed}
+    max_words, *other = project.annotation.shown
+    settings = {"use_case": project.use_case, "max_words": max_words, "seed": project.seed, **({"long_documents": other[0]} if other else {})}
     return Annotator(content_id("annotator", ["llm", model, prompt, settings]), "llm", model, prompt, settings)
 
 
@@ -36,9 +36,8 @@ def annotate(documents: Sequence[Document], *, taxonomy: Taxonomy, annotator: An
     for batch in in_batches(zip(documents, answers, strict=True), BATCH):
         records: list[Label] = []
         failures: list[Failure] = []
-        for document, answer in batch:
+        for document, (answer, truncated) in batch:
             if answer.outcome == "ok" and answer.text is not None:
-                truncated = cut_words(document.text, project.annotation.max_words)[1]
                 records.append(_label(document, answer, ids, taxonomy, annotator, truncated=truncated))
             else:
                 failures.append(Failure(document.text_hash, answer.outcome, answer.error or "", answer.attempts))

@@ -8,6 +8,7 @@ from sklearn.cluster import KMeans
 
 from pipeline.answers import CategoryAnswer
 from pipeline.embedding import Matrix
+from pipeline.fitting import fit_texts
 from pipeline.ids import content_id
 from pipeline.prompts import load_prompt
 from pipeline.records import Category, Document, Taxonomy
@@ -36,10 +37,11 @@ def cluster_baseline(documents: Sequence[Document], vectors: Matrix, *, size: in
         Question(
             "baseline",
             prompt.fingerprint,
-            prompt.render(
-                use_case=project.use_case,
-                language=project.taxonomy.language,
-                texts=[" ".join(documents[index].text.split()[:40]) for index in cluster[:TEXTS]],
+            fit_texts(
+                lambda texts: prompt.render(use_case=project.use_case, language=project.taxonomy.language, texts=texts),
+                [documents[index].text for index in cluster[:TEXTS]],
+                chat=chat,
+                max_tokens=prompt.about.max_tokens,
             ),
             Structured(CategoryAnswer),
             prompt.about.max_tokens,

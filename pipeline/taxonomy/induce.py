@@ -55,7 +55,7 @@ def update(parent: Taxonomy, sample: Sample, *, start: int, chat: Chat, embedder
     """
     step = parent.step + 1
     draft = Draft.from_taxonomy(_version_id("update", step, parent.taxonomy_id, sample, chat, project), parent, sample)
-    answers = list(ask_category(sample.texts[start:], taxonomy=parent, chat=chat, project=project, purpose="update"))
+    answers = [answer for answer, _ in ask_category(sample.texts[start:], taxonomy=parent, chat=chat, project=project, purpose="update")]
     answered = [none_probability(answer) for answer in answers if answer.outcome == "ok"]
     misfit = [none_probability(answer) if answer.outcome == "ok" else 0.0 for answer in answers]
     fitting = [start + place for place, value in enumerate(misfit) if value < MISFIT]

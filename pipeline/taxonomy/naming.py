@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.answers import CategoryAnswer
 from pipeline.embedding import Embedder
+from pipeline.fitting import fit_texts
 from pipeline.prompts import Prompt, load_prompt
 from pipeline.serving.contract import Chat, Question, Structured
 from pipeline.settings import Project
@@ -116,12 +117,13 @@ class Namer:
         return self._fall_back(found, taken, f"the model's name {refused!r} was refused: {why}")
 
     def _question(self, prompt: Prompt, found: Group, *, round_: int, **more: object) -> Question:
-        messages = prompt.render(
-            use_case=self.project.use_case,
-            language=self.project.taxonomy.language,
-            phrases=self.sample.counted_phrases(found, PHRASES),
-            texts=[" ".join(text.split()[:40]) for text in self.sample.spread_texts(found, TEXTS)],
-            **more,
+        about = {"use_case": self.project.use_case, "language": self.project.taxonomy.language, **more}
+        phrases = self.sample.counted_phrases(found, PHRASES)
+        messages = fit_texts(
+            lambda texts: prompt.render(phrases=phrases, texts=texts, **about),
+            self.sample.spread_texts(found, TEXTS),
+            chat=self.chat,
+            max_tokens=prompt.about.max_tokens,
         )
         form = Structured(CategoryAnswer)
         temperature = prompt.about.temperature + 0.1 * max(0, round_ - 1)

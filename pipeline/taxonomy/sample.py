@@ -70,6 +70,8 @@ class Sample:
     def ranked(self, indices: Sequence[int] | Indices) -> Group:
         """Order documents by their likeness to their common centre."""
         chosen = np.asarray(indices, dtype=np.intp)
+        if not len(chosen):
+            return Group(())
         likeness = self.vectors[chosen] @ unit(self.vectors[chosen].mean(axis=0, keepdims=True))[0]
         return Group(tuple(int(index) for index in chosen[np.argsort(-likeness, kind="stable")]))
 

@@ -28,7 +28,7 @@ def version_id(
 ) -> str:
     """Hash what determines a version: its documents with their phrases in order, those around them, its parent, prompts, model and settings."""
     prompts = [load_prompt(name).fingerprint for name in PROMPTS]
-    about = [METHOD, project.use_case, project.taxonomy.model_dump(mode="json"), project.annotation.max_words, project.embedder, project.seed]
+    about = [METHOD, project.use_case, project.taxonomy.model_dump(mode="json"), *project.annotation.shown, project.embedder, project.seed]
     return content_id("tax", [stage, step, parent_id, list(seen), around, prompts, model, about])
 
 

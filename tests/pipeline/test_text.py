@@ -5,26 +5,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.batches import in_batches
-from pipeline.text import content_words, cut_words, tidy_phrase
+from pipeline.text import ELLIPSIS, Keep, content_words, cut_words, tidy_phrase
 
-TEXT = st.text(max_size=200)
+TEXT = st.text(max_size=200).filter(lambda text: ELLIPSIS not in text)
 
 
-@given(TEXT, st.integers(1, 30))
-def test_a_text_is_cut_only_where_it_is_too_long_and_then_it_says_so(text: str, most: int) -> None:
-    head, cut = cut_words(text, most)
-    assert (head == text) or cut
-    if cut:
-        assert len(head.split()) <= most
-        assert len(head) <= 12 * most
-        assert text.split()[:1] == head.split()[:1] or len(text.split()[0]) > 12 * most or not head
-    assert cut == (len(text.split()) > most or len(text) > 12 * most)
+@given(TEXT, st.integers(1, 30), st.sampled_from(["head", "tail", "both_ends"]))
+def test_a_text_is_cut_only_where_it_is_too_long_and_then_it_says_so(text: str, most: int, keep: Keep) -> None:
+    shown, cut = cut_words(text, most, keep)
+    words = [word for word in shown.split() if word != ELLIPSIS]
+    assert len(words) <= most
+    assert sum(map(len, words)) <= 12 * most
+    assert cut == (shown.split() != text.split())
+    assert (shown == text) or len(text) > 12 * most or len(text.split()) > most
 
 
 def test_a_text_without_spaces_is_cut_as_well() -> None:
     assert cut_words("x" * 1000, 10) == ("x" * 120, True)
     assert cut_words("one two three", 2) == ("one two", True)
     assert cut_words(" one  two ", 2) == (" one  two ", False)
+    assert cut_words(" one" + " " * 99, 2) == ("one", False), "white space is nothing to miss"
+
+
+@pytest.mark.parametrize(("keep", "shown"), [("head", "1 2 3 4 5 6"), ("tail", "5 6 7 8 9 10"), ("both_ends", f"1 2 3 4 {ELLIPSIS} 9 10")])
+def test_the_head_the_tail_or_both_ends_stay(keep: Keep, shown: str) -> None:
+    text = "1 2 3 4 5 6 7 8 9 10"
+    assert cut_words(text, 6, keep) == (shown, True)
+    assert cut_words(text, 10, keep) == (text, False)
+    assert cut_words("x" * 30 + "y" * 30, 3, keep, characters=6)[0].replace(f" {ELLIPSIS} ", "") in {"x" * 6, "y" * 6, "xxxxyy"}
+    assert cut_words(text, 6, keep, characters=0) == ("", True)
 
 
 @pytest.mark.parametrize(
