@@ -38,7 +38,7 @@ fix: $(READY)
 	$(BIN)/ruff format .
 
 golden: $(READY)
-	LINNAEUS_GOLDEN=1 $(BIN)/python -m pytest tests/test_prompts.py tests/assets
+	LINNAEUS_GOLDEN=1 $(BIN)/python -m pytest tests/test_prompts.py tests/test_architecture.py tests/assets
 
 # The web server and the daemon of Dagster; the instance's tables are made first, because both would make them at once.
 dev: $(READY)
