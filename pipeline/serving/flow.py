@@ -17,6 +17,7 @@ WORTH = 0.3  # share of a proportional gain from which a higher limit is kept
 LATER_RISE = 1.5
 HOLD, LONGEST_HOLD = 10, 80  # windows until the next try after one that brought too little
 CUT = 0.7
+LONGEST_NAP = 1.0  # of a pause, so that shutting the gate is noticed
 LONG_QUEUE = 0.25  # of the limit, from which the server has more than it can take up
 
 
@@ -99,7 +100,7 @@ class Gate:
         """Open for the flow's limit."""
         self.flow = flow
         self.inside = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[bool]] = deque()
         self._closed_until = 0.0
         self._shut = False
 
@@ -108,30 +109,32 @@ class Gate:
 
         :raises asyncio.CancelledError: the gate is shut.
         """
-        while self._shut or self.inside >= self.flow.limit or self._pause() > 0:
-            if self._shut:
-                raise asyncio.CancelledError
-            if (pause := self._pause()) > 0:
-                await asyncio.sleep(pause)
-                continue
-            place = asyncio.get_running_loop().create_future()
+        if self._shut:
+            raise asyncio.CancelledError
+        if self.inside < self.flow.limit and not self._waiting:
+            self.inside += 1
+        else:
+            place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             self._waiting.append(place)
             try:
-                await place
-            finally:
-                if not place.done():
-                    place.cancel()
-        self.inside += 1
+                given = await place
+            except asyncio.CancelledError:
+                if place.done() and not place.cancelled() and place.result():
+                    self.leave()
+                raise
+            if not given:
+                raise asyncio.CancelledError
+        while (pause := self._closed_until - time.monotonic()) > 0 and not self._shut:
+            await asyncio.sleep(min(pause, LONGEST_NAP))
 
     def leave(self) -> None:
-        """Give the place back."""
+        """Give the place back: to the first who waits, as far as the flow allows."""
         self.inside -= 1
-        free = self.flow.limit - self.inside
-        while free > 0 and self._waiting:
+        while self._waiting and self.inside < self.flow.limit:
             place = self._waiting.popleft()
             if not place.done():
-                place.set_result(None)
-                free -= 1
+                self.inside += 1
+                place.set_result(True)
 
     def answered(self) -> None:
         """Count an answered call; say it before leaving."""
@@ -143,7 +146,7 @@ class Gate:
         while self._waiting:
             place = self._waiting.popleft()
             if not place.done():
-                place.set_result(None)
+                place.set_result(False)
 
     def reopen(self) -> None:
         """Let calls through again."""
@@ -152,6 +155,3 @@ class Gate:
     def pause(self, seconds: float) -> None:
         """Let nobody in for some seconds."""
         self._closed_until = max(self._closed_until, time.monotonic() + seconds)
-
-    def _pause(self) -> float:
-        return self._closed_until - time.monotonic()
