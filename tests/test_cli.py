@@ -150,17 +150,17 @@ def test_no_arguments_and_wrong_options_are_answered_with_help(workspace: Path) 
 
 def test_plan_and_status_fetch_no_weights_and_ask_no_model(workspace: Path) -> None:
     write_project(workspace)
-    result = run("plan", "tiny", "--json")
+    result = run("plan", "tiny", "--no-probe", "--json")
     assert result.exit_code == 0, result.output
-    rows = {row["stage"]: row for row in json.loads(result.stdout)}
+    rows = {row["stage"]: row for row in json.loads(result.stdout)["stages"]}
     assert (rows["documents"]["rows"], rows["summaries"]["calls"], rows["annotations"]["calls"]) == (120, 60, 60)
     assert all(row["seconds"] >= 0 for row in rows.values())
     assert not (workspace / "cache").exists(), "to name the embedded model is no reason to fetch it"
-    assert "About" in run("plan", "tiny").output
+    assert "The run takes about" in run("plan", "tiny", "--no-probe").output
 
 
 def test_a_plan_after_a_run_asks_nothing(at_home: Path) -> None:
-    rows = json.loads(run("plan", "tiny", "--json").stdout)
+    rows = json.loads(run("plan", "tiny", "--json").stdout)["stages"]
     assert sum(row["calls"] for row in rows) == 0
     assert {row["stage"] for row in rows} <= set(STAGES)
 
@@ -169,7 +169,7 @@ def test_status_has_the_documented_keys(at_home: Path) -> None:
     summary = json.loads(run("status", "tiny", "--json").stdout)
     assert set(summary) == {
         "project", "documents", "sampled", "labelled", "predicted", "rejected", "categories", "coverage", "model_calls", "last_run", "seconds",
-        "evaluation",
+        "plan", "evaluation",
     }  # fmt: skip
     evaluation = summary["evaluation"]
     names = {"ari", "nmi", "purity", "teacher_accuracy", "student_accuracy"}

@@ -5,9 +5,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -56,19 +55,21 @@ def init(
 
 
 @app.command()
-def plan(name: Name, as_json: Json = False) -> None:
-    """Say what a run would do: calls, tokens and about how long, before it runs."""
+def plan(
+    name: Name,
+    probe: Annotated[bool, typer.Option(help="Ask the questions of the first 20 documents now; the run does not ask them again.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Say what a run would do: calls, tokens and about how long, and how the last plan fared."""
+    from pipeline.cli.plan import plan_as_json, show_plan
     from pipeline.stages.plan import plan as make_plan
 
     with open_session(find_project(name, find_workspace()), progress=ConsoleProgress(errors)) as session:
-        planned = make_plan(session)
+        planned = make_plan(session, probing=probe)
     if as_json:
-        show_json(output, [asdict(row) for row in planned])
-        return
-    rows = [(row.stage, row.rows, row.calls, row.tokens_in, row.tokens_out, round(row.seconds, 1), row.note) for row in planned]
-    show_table(output, ["stage", "rows to make", "calls", "tokens in", "tokens out", "seconds", ""], rows, title=f"Plan of {name}")
-    calls, seconds = sum(row.calls for row in planned), sum(row.seconds for row in planned)
-    output.print(f"About {calls} model calls and {seconds / 60:.1f} minutes. Tokens are estimated from characters.")
+        show_json(output, plan_as_json(planned))
+    else:
+        show_plan(output, name, planned)
 
 
 @app.command()
@@ -99,13 +100,16 @@ def run(
 
 @app.command()
 def status(name: Name, as_json: Json = False) -> None:
-    """Show counts, costs and figures of a project."""
+    """Show counts, costs and figures of a project, and how its last plan fared."""
+    from pipeline.cli.plan import show_comparison
+
     project = find_project(name, find_workspace())
     summary = _status(project, _store(project))
     if as_json:
         show_json(output, summary)
     else:
         show_status(output, project, summary)
+        show_comparison(output, summary["plan"])
 
 
 @app.command()
@@ -190,7 +194,7 @@ def _store(project: Project) -> Store:
     return Store.open(folder)
 
 
-def _status(project: Project, store: Store) -> dict[str, object]:
+def _status(project: Project, store: Store) -> dict[str, Any]:
     from pipeline.stages.overview import status as sum_up
 
     return {"project": project.name, **sum_up(store)}

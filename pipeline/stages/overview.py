@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.store import Store
 
-__all__ = ["evaluation_table", "label_counts", "sample_labels", "stage_costs", "status", "taxonomy_table"]
+__all__ = ["evaluation_table", "label_counts", "plan_comparison", "sample_labels", "stage_costs", "status", "taxonomy_table"]
 
 ALL = 100_000
 FIGURES = {"ari": ("ari", "all"), "nmi": ("nmi", "all"), "purity": ("purity", "all")}
@@ -30,6 +30,12 @@ EVALUATIONS = """
 select subject, metric, slice, value, low, high, n, judge from evaluations
 where evaluation_id = (select value from current where key = 'evaluation_id') order by subject, slice, metric
 """
+PLANNED = """
+select plan_id, run_id, stage, planned_calls, calls, planned_tokens, tokens, planned_seconds, seconds, note
+from plan_against_run where plan_id = (
+    select plan_id from plans where exists (select 1 from runs where runs.started_at >= plans.created_at) order by created_at desc limit 1
+)
+"""
 SAMPLE = """
 select text, category, probability, labelled_by from labelled_documents where category is not null
 order by hash(text_hash || 'sample') limit {count}
@@ -37,7 +43,7 @@ order by hash(text_hash || 'sample') limit {count}
 
 
 def status(store: Store) -> dict[str, Any]:
-    """Sum a project up: counts, the last run's calls and seconds by stage, and the evaluation with its baseline."""
+    """Sum a project up: counts, the last run's calls and seconds by stage, the last plan beside its run, and the evaluation with its baseline."""
     columns, rows = store.query(STATUS)
     summary: dict[str, Any] = dict(zip(columns, rows[0], strict=True))
     figures = {(row[0], row[1], row[2]): {"value": row[3], "low": row[4], "high": row[5], "n": row[6]} for row in store.query(EVALUATIONS)[1]}
@@ -46,6 +52,7 @@ def status(store: Store) -> dict[str, Any]:
     last = store.query(LAST_RUN)[1]
     summary["last_run"] = {"run_id": last[0][0], "status": last[0][1], "seconds": last[0][2], "started_at": str(last[0][3])} if last else None
     summary["seconds"] = {row[0]: row[1] for row in store.query(STAGE_SECONDS)[1]}
+    summary["plan"] = plan_comparison(store)
     summary["evaluation"] = {
         **{name: figures.get(("student", *place)) for name, place in FIGURES.items()},
         "teacher_accuracy": figures.get(("teacher", "accuracy", "held_out")),
@@ -84,6 +91,11 @@ def sample_labels(store: Store, count: int) -> list[dict[str, Any]]:
 def stage_costs(store: Store) -> list[dict[str, Any]]:
     """List what each stage of the last run made, asked and took."""
     return [{"stage": row[0], "seconds": row[1], **json.loads(row[2] or "{}")} for row in store.query(STAGE_SECONDS)[1]]
+
+
+def plan_comparison(store: Store) -> list[dict[str, Any]]:
+    """List, stage by stage, what the last plan that a run followed predicted, beside what the run did."""
+    return _dicts(store, PLANNED)
 
 
 def _dicts(store: Store, sql: str) -> list[dict[str, Any]]:

@@ -1,68 +1,81 @@
-"""What a run would do: how many calls and tokens, and about how long, said before it runs."""
+"""What a run would do, said before it runs: calls, tokens, time and money, stage by stage, and what stops at the budget.
 
+A plan is stored, so that it can be held against what the run then did (view `plan_against_run`).
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.annotation import llm_annotator
 from pipeline.corpus import make_documents, read_rows
 from pipeline.prompts import load_prompt
-from pipeline.records import Document, Taxonomy
+from pipeline.records import Document, PlannedStage
 from pipeline.stages.labels import annotation_sample
+from pipeline.stages.overview import plan_comparison
+from pipeline.stages.pace import Pace, Shape, characters_a_token
+from pipeline.stages.probe import AskingStage, Probe, pending_of, run_probe, unanswered
 from pipeline.stages.session import ROLE_OF, Session
 from pipeline.stages.taxonomy import kept_taxonomy
-from pipeline.taxonomy import first_size, summary_spec
+from pipeline.taxonomy import first_size
 
-__all__ = ["Planned", "plan"]
+__all__ = ["Cap", "Plan", "plan"]
 
-CHARACTERS_A_TOKEN = 4.0  # of English; the servers count exactly once it runs
-LOOK = 500  # documents looked at where the corpus has not been read yet
-# Tokens a second, of a prompt's own part and of an answer, where the ledger has no call to this model for the same purpose.
-ASSUMED = {"embedded": (80.0, 16.0), "vllm": (5000.0, 1000.0), "url": (1000.0, 200.0)}
-PURPOSES = {"summaries": "summarise", "generated_taxonomy": "generate", "updated_taxonomy": "update", "annotations": "annotate"}
+LOOK = 500  # documents looked at to learn how long they are
 FRAME = 16  # tokens that the chat template and the delimiters add to a document
-EMBEDDED_A_SECOND = 300.0
-NAMED_TEXT = 6  # texts shown of each group
+NAMED_TEXT, CLUSTER_TEXT = 6, 10  # texts shown of each group, and of each cluster of the baseline
+CATEGORY = 80  # characters of a category's line
+ASKING = ("summaries", "generated_taxonomy", "updated_taxonomy", "annotations", "baseline")
+# Rows a second of what asks no model, where no run has told.
+ASSUMED = {"documents": 20_000.0, "embeddings": 300.0, "classifier": 0.12}
 
 
 @dataclass(frozen=True)
-class Planned:
-    """One stage's share of a run."""
+class Cap:
+    """One cap of the budget beside what is planned; `stage` is where it stops the run, after about `rows` of the stage's rows."""
 
-    stage: str
+    name: str
+    allowed: float
+    planned: float
+    stage: str | None = None
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is planned, what it rests on, and how the last plan fared."""
+
+    plan_id: str
+    stages: tuple[PlannedStage, ...]
+    probe: Probe | None
+    caps: tuple[Cap, ...]
+    last: tuple[dict[str, object], ...]
+
+
+@dataclass(frozen=True)
+class _Count:
+    """The rows that a stage is to make, the questions that this takes, and how that is known."""
+
     rows: int
     calls: int
-    tokens_in: int
-    tokens_out: int
-    seconds: float
     note: str = ""
 
 
-def plan(session: Session) -> list[Planned]:
-    """Count what is missing and estimate what making it takes; nothing is written and no model is asked."""
-    project = session.project
-    documents, total, note = _documents(session)
-    length = sum(min(len(document.text), 12 * project.annotation.max_words) for document in documents) / max(1, len(documents)) / CHARACTERS_A_TOKEN
-    sample, wanted = min(total, project.taxonomy.sample), min(total, project.annotation.sample)
-    first = min(sample, project.taxonomy.minibatch)
-    size = first_size(first, project.taxonomy.size)
-    kept = kept_taxonomy(session)
-    compared = kept is not None and session.store.current("baseline_id") is not None
-    gold = project.corpus.gold is not None and project.evaluation.baseline
-    asked = _static("annotate") + size * 20 + length
-    own, named = length + FRAME, 40 + NAMED_TEXT * length
-    # stage: calls, tokens of the prompt's fixed part, of the question's own part, of the answer
-    calls = {
-        "summaries": (_missing_summaries(session, sample), _static("phrase"), own, 4.0),
-        "generated_taxonomy": (0 if kept else size, _static("name_category"), FRAME + named, 27.0),
-        "updated_taxonomy": (0 if kept else sample - first, asked - length, own, 3.0),
-        "annotations": (_missing_labels(session, wanted, kept), asked - length, own, 3.0),
-        "baseline": (0 if compared or not gold else size, _static("name_cluster"), FRAME + 10 * length, 40.0),
-    }
-    planned = [Planned("documents", total, 0, 0, 0, total / 20_000, note), _embedding(session, total)]
-    for stage, (count, fixed, varying, answer) in calls.items():
-        seconds, grounds = _call_seconds(session, stage, varying, answer)
-        tokens_in, tokens_out = round(count * (fixed + varying)), round(count * answer)
-        planned.append(Planned(stage, count, count, tokens_in, tokens_out, count * seconds, grounds if count else ""))
-    return planned
+def plan(session: Session, *, probing: bool = True) -> Plan:
+    """Count what is missing, estimate what making it takes, and store the estimate.
+
+    :param probing: ask the questions of the first 20 documents now; otherwise no model is asked, started or fetched.
+    :raises EngineError: when the probe cannot ask the model.
+    """
+    last = tuple(plan_comparison(session.store))
+    probe = run_probe(session) if probing else None
+    looked, total, note = _documents(session)
+    counts, shapes = _counts(session, total), _shapes(session, looked, total, characters_a_token(probe))
+    pace = Pace(session, probe, shapes)
+    stages = [_unasked(session, "documents", total, note), _unasked(session, "embeddings", _missing_vectors(session, total))]
+    stages += [_asked(session, stage, count, pace) for stage, count in counts.items()]
+    stages.append(_unasked(session, "classifier", int(any(count.rows for count in counts.values()))))
+    session.store.save(stages)
+    session.store.publish()
+    return Plan(session.run_id, tuple(stages), probe, tuple(_caps(session, stages)), last)
 
 
 def _documents(session: Session) -> tuple[list[Document], int, str]:
@@ -75,40 +88,102 @@ def _documents(session: Session) -> tuple[list[Document], int, str]:
     for batch in make_documents(read_rows(session.project), session.project):
         looked += batch.documents[: LOOK - len(looked)]
         total += len(batch.documents)
-    return looked, total, "counted from the corpus, duplicates included"
+    return looked, total, "counted from the corpus, duplicates included; "
 
 
-def _missing_summaries(session: Session, sample: int) -> int:
-    spec = summary_spec(session.project, session.model_of("generator"))
-    hashes = [document.text_hash for document in session.store.sample_texts(first=sample)]
-    return len(session.store.pending("summaries", {"summary_spec": spec}, among=hashes)) if hashes else sample
+def _counts(session: Session, total: int) -> dict[str, _Count]:
+    """Count the questions of each stage that asks a model."""
+    project, kept = session.project, kept_taxonomy(session)
+    sample, wanted = min(total, project.taxonomy.sample), min(total, project.annotation.sample)
+    compared = project.corpus.gold is not None and project.evaluation.baseline
+    if kept is not None:
+        labels = _missing(session, "annotations", [document.text_hash for document in annotation_sample(session)])
+        clusters = len(kept.categories) if compared and session.store.current("baseline_id") is None else 0
+        return dict.fromkeys(ASKING, _Count(0, 0)) | {"annotations": labels, "baseline": _Count(clusters, clusters)}
+    size, later = _first_size(session, total), sample - min(sample, project.taxonomy.minibatch)
+    hashes = session.store.sample_hashes(first=sample)
+    return {
+        "summaries": _missing(session, "summaries", hashes) if hashes else _Count(sample, sample),
+        "generated_taxonomy": _Count(size, size, "one question a group, and more where a name is refused; "),
+        "updated_taxonomy": _Count(later, later, "one question a document after the first minibatch, and one a new category; "),
+        "annotations": _Count(wanted, wanted),
+        "baseline": _Count(size, size, "one question a category, as many as there are groups; ") if compared else _Count(0, 0),
+    }
 
 
-def _missing_labels(session: Session, wanted: int, present: Taxonomy | None) -> int:
-    if present is None:
-        return wanted
-    key = {"taxonomy_id": present.taxonomy_id, "annotator_id": llm_annotator(session.project, session.model_of("annotator")).annotator_id}
-    hashes = [document.text_hash for document in annotation_sample(session)]
-    return len(session.store.pending("labels", key, among=hashes))
+def _missing(session: Session, stage: AskingStage, hashes: list[str]) -> _Count:
+    pending = pending_of(session, stage, hashes)
+    calls = unanswered(session, stage, pending)
+    return _Count(len(pending), calls, f"{len(pending) - calls} of {len(pending)} answers are in the ledger; " if calls < len(pending) else "")
 
 
-def _embedding(session: Session, total: int) -> Planned:
+def _first_size(session: Session, total: int) -> int:
+    first = min(total, session.project.taxonomy.sample, session.project.taxonomy.minibatch)
+    return first_size(first, session.project.taxonomy.size)
+
+
+def _shapes(session: Session, looked: list[Document], total: int, per_token: float) -> dict[str, Shape]:
+    """Estimate the tokens of each stage's questions from the prompts and the documents."""
+    project = session.project
+    most = 12 * project.annotation.max_words
+    length = sum(min(len(document.text), most) for document in looked) / max(1, len(looked)) / per_token
+
+    def fixed(name: str) -> float:
+        return sum(len(body) for _, body in load_prompt(name).turns) / per_token
+
+    short = 2 * sum(document.words <= project.taxonomy.summary_words for document in looked) >= len(looked)
+    options = fixed("annotate") + _first_size(session, total) * CATEGORY / per_token
+    return {
+        "summaries": Shape(fixed("phrase"), FRAME + length, 4.0) if short else Shape(fixed("summarise"), FRAME + length, 50.0),
+        "generated_taxonomy": Shape(fixed("name_category"), FRAME + 40 + NAMED_TEXT * min(length, 60.0), 27.0),
+        "updated_taxonomy": Shape(options, FRAME + min(length, 60.0), 3.0),
+        "annotations": Shape(options, FRAME + length, 3.0),
+        "baseline": Shape(fixed("name_cluster"), FRAME + CLUSTER_TEXT * min(length, 60.0), 40.0),
+    }
+
+
+def _missing_vectors(session: Session, total: int) -> int:
     known = session.store.counts()["texts"]
-    missing = len(session.store.pending("embeddings", {"embedder_id": session.embedder.embedder_id})) if known else total
-    return Planned("embeddings", missing, 0, 0, 0, missing / EMBEDDED_A_SECOND)
+    return len(session.store.pending("embeddings", {"embedder_id": session.embedder.embedder_id})) if known else total
 
 
-def _call_seconds(session: Session, stage: str, own: float, answer: float) -> tuple[float, str]:
-    """Give the seconds that one call adds: from the ledger's calls of the same kind, else from assumed speeds, and say which."""
-    role = ROLE_OF[stage]
-    engine = session.project.engine_of(role)
-    calls, milliseconds = session.store.call_speed(session.model_of(role), PURPOSES.get(stage, stage))
-    if calls:
-        return milliseconds / 1000 / calls / (engine.concurrency or 4), f"speed from {calls} calls before"
-    prompts, answers = ASSUMED[engine.kind]
-    return own / prompts + answer / answers, "speed assumed: no such calls to this model yet"
+def _unasked(session: Session, stage: str, rows: int, note: str = "") -> PlannedStage:
+    """Plan a stage that asks no model."""
+    known = session.store.stage_rate(stage)
+    rate = known or ASSUMED[stage]
+    said = f"{rate:,.0f} a second" if rate >= 1 else f"{1 / rate:.0f} s each"
+    ground = f"{said} {'in earlier runs' if known else 'assumed'}" if rows else "nothing left to make"
+    return PlannedStage(session.run_id, stage, rows, 0, 0, 0, rows / rate, note=note + ground)
 
 
-def _static(name: str) -> float:
-    """Estimate the tokens of a prompt's fixed part."""
-    return sum(len(body) for _, body in load_prompt(name).turns) / CHARACTERS_A_TOKEN
+def _asked(session: Session, stage: str, count: _Count, pace: Pace) -> PlannedStage:
+    """Plan a stage that asks a model."""
+    took, prices = pace.of(stage, count.calls), session.project.engine_of(ROLE_OF[stage]).prices
+    cost = None if prices is None else prices.cost(took.tokens_in, took.tokens_cached, took.tokens_out)
+    note = count.note + took.note
+    return PlannedStage(session.run_id, stage, count.rows, count.calls, took.tokens_in, took.tokens_out, took.seconds, cost, note)
+
+
+def _caps(session: Session, stages: list[PlannedStage]) -> Iterator[Cap]:
+    """Hold the plan against each cap of the budget, in the order of the stages."""
+    budget = session.project.budget
+    asking = [row for row in stages if row.calls]
+    after = stages[next((place for place, row in enumerate(stages) if row.calls), len(stages)) :]  # time counts from the first call
+    spendings = {
+        "calls": (budget.calls, [(row, float(row.calls)) for row in asking]),
+        "tokens": (budget.tokens, [(row, float(row.tokens_in + row.tokens_out)) for row in asking]),
+        "minutes": (budget.minutes, [(row, row.seconds / 60) for row in after]),
+        "money": (budget.money, [(row, row.cost or 0.0) for row in asking]),
+    }
+    for name, (allowed, spent) in spendings.items():
+        if allowed is not None:
+            yield _cap(name, allowed, spent)
+
+
+def _cap(name: str, allowed: float, spent: list[tuple[PlannedStage, float]]) -> Cap:
+    planned, before = sum(amount for _, amount in spent), 0.0
+    for row, amount in spent:
+        if before + amount > allowed:
+            return Cap(name, allowed, planned, row.stage, int(row.rows * (allowed - before) / amount))
+        before += amount
+    return Cap(name, allowed, planned)

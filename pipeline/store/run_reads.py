@@ -1,9 +1,25 @@
 """Reading what runs did and what was measured."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
 from pipeline.records import Evaluation, ExamResult
 from pipeline.store.reads import Reads
 
-__all__ = ["RunReads"]
+__all__ = ["RunReads", "Throughput"]
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """What calls of one kind took together; `seconds` is wall time with calls in flight."""
+
+    calls: int
+    seconds: float
+    tokens_in: int
+    tokens_cached: int
+    tokens_out: int
 
 
 class RunReads(Reads):
@@ -31,16 +47,58 @@ class RunReads(Reads):
         found = [ExamResult(*row) for row in self.rows(EXAM_RESULTS, [exam_id, model])]
         return {result.skill: result for result in found}
 
-    def call_speed(self, model: str, purpose: str) -> tuple[int, float]:
-        """Count the successful calls to a model for one purpose in all runs, and sum their milliseconds."""
-        calls, milliseconds = self.rows(CALL_SPEED, [model, purpose])[0]
-        return int(calls), float(milliseconds)
+    def stage_throughput(self, model: str) -> dict[str, Throughput]:
+        """Sum up, by stage, what was asked of a model in the last three runs that asked it anything there."""
+        return {stage: Throughput(*sums) for stage, *sums in self.rows(STAGE_THROUGHPUT, [model])}
+
+    def call_throughput(self, model: str) -> dict[str, Throughput]:
+        """Sum up, by purpose, the calls to a model; their time is that from the first to the last of a run, pauses included."""
+        return {purpose: Throughput(*sums) for purpose, *sums in self.rows(CALL_THROUGHPUT, [model])}
+
+    def answered(self, keys: Sequence[str]) -> Throughput:
+        """Sum up the calls that gave the answers to some questions, by the keys of the ledger; their time is not known."""
+        found = self.rows(ANSWERED, wanted=pa.table({"call_key": pa.array(list(keys), pa.string())}))
+        return Throughput(*found[0])
+
+    def stage_rate(self, stage: str) -> float | None:
+        """Give the rows a second that a stage made in the last three runs that made any; None where none has."""
+        seconds, made = self.rows(STAGE_RATE, [stage])[0]
+        return float(made) / float(seconds) if made and seconds else None
 
 
 SPENT = """
 select count(*), coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0), coalesce(sum(cost), 0) from llm_calls where run_id = ?
 """
-CALL_SPEED = "select count(*), coalesce(sum(milliseconds), 0) from llm_calls where model = ? and purpose = ? and outcome = 'ok'"
+STAGE_THROUGHPUT = """
+select stage, sum(calls)::bigint, sum(busy_seconds), sum(tokens_in)::bigint, sum(tokens_cached)::bigint, sum(tokens_out)::bigint
+from (
+    select * from stage_serving where model = ? and calls > 0
+    qualify row_number() over (partition by stage order by created_at desc) <= 3
+)
+group by stage
+"""
+CALL_THROUGHPUT = """
+with spans as (
+    select purpose, count(*) as calls, max(epoch(created_at)) - min(epoch(created_at) - milliseconds / 1000) as seconds,
+        sum(tokens_in) as tokens_in, sum(tokens_cached) as tokens_cached, sum(tokens_out) as tokens_out
+    from llm_calls where model = ? group by purpose, run_id
+)
+select purpose, sum(calls)::bigint, sum(seconds), sum(tokens_in)::bigint, sum(tokens_cached)::bigint, sum(tokens_out)::bigint
+from spans group by purpose
+"""
+ANSWERED = """
+select count(*), 0.0, coalesce(sum(tokens_in), 0)::bigint, coalesce(sum(tokens_cached), 0)::bigint, coalesce(sum(tokens_out), 0)::bigint
+from (
+    select * from llm_calls where outcome = 'ok' and call_key in (select call_key from wanted)
+    qualify row_number() over (partition by call_key order by created_at desc) = 1
+)
+"""
+STAGE_RATE = """
+select sum(seconds), sum(made) from (
+    select seconds, (counts ->> 'made')::bigint as made from stage_runs
+    where stage = ? and status = 'done' and (counts ->> 'made')::bigint > 0 order by started_at desc limit 3
+)
+"""
 EXAM_RESULTS = """
 select exam_id, model, skill, passed, asked, needed, tokens_per_second from exams where exam_id = ? and model = ?
 """

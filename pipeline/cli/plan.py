@@ -1,0 +1,89 @@
+"""How the command line shows a plan, what it rests on, what the budget makes of it, and how the last one fared."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from pipeline.cli.show import show_table
+from pipeline.stages import STAGES
+from pipeline.stages.plan import Cap, Plan
+from pipeline.stages.probe import Probe
+
+__all__ = ["plan_as_json", "show_comparison", "show_plan"]
+
+COMPARED = ("calls", "tokens", "seconds")
+
+
+def plan_as_json(plan: Plan) -> dict[str, Any]:
+    """Give a plan for machines."""
+    return asdict(plan)
+
+
+def show_plan(console: Console, name: str, plan: Plan) -> None:
+    """Show a plan for a person."""
+    priced = any(row.cost is not None for row in plan.stages)
+    columns = ["stage", "rows to make", "calls", "tokens in", "tokens out", "seconds", *(["cost"] if priced else []), "on what ground"]
+    rows = [
+        (row.stage, row.rows, row.calls, row.tokens_in, row.tokens_out, round(row.seconds, 1), *([row.cost] if priced else []), row.note)
+        for row in plan.stages
+    ]
+    show_table(console, columns, rows, title=f"Plan of {name}")
+    if plan.probe is not None:
+        console.print(_probed(plan.probe), soft_wrap=True)
+    calls, tokens = sum(row.calls for row in plan.stages), sum(row.tokens_in + row.tokens_out for row in plan.stages)
+    seconds, cost = sum(row.seconds for row in plan.stages), sum(row.cost or 0.0 for row in plan.stages)
+    money = f", at a price of {cost:.2f}" if priced else ""
+    console.print(f"The run takes about {calls:,} model calls, {tokens:,} tokens and {seconds / 60:.1f} minutes{money}.", soft_wrap=True)
+    for cap in plan.caps:
+        console.print(_said(cap), soft_wrap=True)
+    if plan.last:
+        console.print()
+        show_comparison(console, plan.last)
+
+
+def show_comparison(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Show a plan beside the run that followed it; a stage that the run has not reached has no figures of it."""
+    if not rows:
+        return
+    order = list(STAGES)
+    ordered = sorted(rows, key=lambda row: order.index(row["stage"]))
+    shown = [_compared(row) for row in ordered if row["planned_calls"] or row["calls"]]
+    total = {key: sum(row[key] or 0 for row in ordered) for kind in COMPARED for key in (f"planned_{kind}", kind)}
+    columns = ["stage", *(part for kind in COMPARED for part in (f"{kind} planned", kind))]
+    title = f"The plan {rows[0]['plan_id']} and the run {rows[0]['run_id']}"
+    show_table(console, columns, [*shown, _compared({"stage": "all that was planned", **total})], title=title)
+
+
+def _compared(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (row["stage"], *(_whole(row[key]) for kind in COMPARED for key in (f"planned_{kind}", kind)))
+
+
+def _whole(value: float | None) -> float | None:
+    return round(value, 1) if isinstance(value, float) else value
+
+
+def _probed(probe: Probe) -> str:
+    """Say what the probe asked and found."""
+    if not probe.now.calls:
+        return f"The ledger has the answers for the first {probe.documents} documents already: nothing was asked."
+    asked = f"The probe asked {probe.now.calls} questions of {probe.stage} in {probe.now.seconds:.1f} s"
+    return f"{asked} ({', '.join(_details(probe))}); the run finds the answers in the ledger."
+
+
+def _details(probe: Probe) -> Iterator[str]:
+    now = probe.now
+    yield f"{now.calls / max(now.seconds, 1e-9):.2f} a second"
+    yield f"{now.tokens_in} prompt tokens, {now.tokens_cached} of them cached, and {now.tokens_out} answer tokens"
+    if probe.from_ledger:
+        yield f"{probe.from_ledger} more answers were in the ledger"
+    if probe.failed:
+        yield f"{probe.failed} failed"
+
+
+def _said(cap: Cap) -> str:
+    """Say whether the plan stays within a cap."""
+    figures = f"budget.{escape(cap.name)} {cap.allowed:,g}: {cap.planned:,.4g} planned"
+    return f"{figures}, within the budget." if cap.stage is None else f"{figures}; it stops the run in {cap.stage}, after about {cap.rows} rows."

@@ -1,0 +1,141 @@
+"""The probe of a plan: the first questions that a run would ask, asked now.
+
+Their answers go into the ledger, so that the run finds them there and pays nothing for them again.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.annotation import annotate, llm_annotator
+from pipeline.errors import BudgetReachedError, EngineError, WeightsError
+from pipeline.records import Document
+from pipeline.serving import Answer, Chat, Message, Question
+from pipeline.stages.corpus import documents
+from pipeline.stages.labels import annotation_sample, current_taxonomy
+from pipeline.stages.session import ROLE_OF, Session
+from pipeline.stages.taxonomy import kept_taxonomy
+from pipeline.store import StoreLedger, Throughput
+from pipeline.taxonomy import summarise, summary_spec
+
+__all__ = ["PROBED", "AskingStage", "Probe", "pending_of", "run_probe", "unanswered"]
+
+AskingStage = Literal["summaries", "annotations"]  # whose questions are known before anything is asked
+PROBED = 20  # documents
+HINT = "To plan without asking anything: linnaeus plan {name} --no-probe"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What the probe asked, and what it took; a question of which the answer was in the ledger is asked by nobody.
+
+    `now` is what was asked just now; `answers` is what all its documents took when they were asked, without a time.
+    """
+
+    stage: AskingStage
+    documents: int
+    from_ledger: int
+    failed: int
+    characters: int  # of the prompts
+    now: Throughput
+    answers: Throughput
+
+
+class NotingChat:
+    """Keeps the questions and answers none; implements `Chat`."""
+
+    def __init__(self, model: str) -> None:
+        """Take the name of the model that would be asked."""
+        self.model = model
+        self.questions: list[Question] = []
+
+    def ask(self, questions: Iterable[Question]) -> Iterator[Answer]:
+        """Note the questions."""
+        for question in questions:
+            self.questions.append(question)
+            yield Answer("empty")
+
+    def room(self, messages: Sequence[Message], max_tokens: int) -> int | None:
+        """Count nothing, so that no server is needed."""
+        return None
+
+
+def run_probe(session: Session) -> Probe | None:
+    """Ask the questions of the run's first documents that the ledger cannot answer; None where the run has nothing to ask.
+
+    The corpus is read where it has not been. The first stage of the run that asks about documents is probed.
+
+    :raises EngineError: when the model cannot be asked, with how to plan without it.
+    """
+    if not session.store.counts()["texts"]:
+        session.progress.status("reading the corpus")
+        documents(session)
+    stage, hashes = _first_documents(session)
+    if not hashes:
+        return None
+    questions = _questions(session, stage, hashes)
+    keys = [question.key(session.model_of(ROLE_OF[stage])) for question in questions]
+    found = StoreLedger(session.store).find(keys)
+    pending = set(pending_of(session, stage, hashes))
+    missing = [text for text, key in zip(hashes, keys, strict=True) if key not in found and text in pending]
+    now, failed = _ask(session, stage, missing[: session.project.budget.calls])
+    characters = sum(len(message.content) for question in questions for message in question.messages)
+    return Probe(stage, len(hashes), len(hashes) - len(missing), failed, characters, now, session.store.answered(keys))
+
+
+def pending_of(session: Session, stage: AskingStage, among: Sequence[str]) -> list[str]:
+    """List those of some texts that have no row of a stage yet."""
+    if stage == "summaries":
+        return session.store.pending("summaries", {"summary_spec": summary_spec(session.project, session.model_of("generator"))}, among=among)
+    annotator = llm_annotator(session.project, session.model_of("annotator"))
+    key = {"taxonomy_id": current_taxonomy(session).taxonomy_id, "annotator_id": annotator.annotator_id}
+    return session.store.pending("labels", key, among=among)
+
+
+def unanswered(session: Session, stage: AskingStage, hashes: Sequence[str]) -> int:
+    """Count the texts of a stage whose question has no answer in the ledger, by the questions as they are before any cut to the context."""
+    model = session.model_of(ROLE_OF[stage])
+    keys = {question.key(model) for question in _questions(session, stage, hashes)}
+    return len(keys) - len(StoreLedger(session.store).find(sorted(keys)))
+
+
+def _first_documents(session: Session) -> tuple[AskingStage, list[str]]:
+    if kept_taxonomy(session) is None:
+        return "summaries", session.store.sample_hashes(first=min(PROBED, session.project.taxonomy.sample))
+    return "annotations", pending_of(session, "annotations", [document.text_hash for document in annotation_sample(session)])[:PROBED]
+
+
+def _questions(session: Session, stage: AskingStage, hashes: Sequence[str]) -> list[Question]:
+    noting = NotingChat(session.model_of(ROLE_OF[stage]))
+    _answer(session, stage, session.store.texts(hashes), noting)
+    return noting.questions
+
+
+def _ask(session: Session, stage: AskingStage, hashes: Sequence[str]) -> tuple[Throughput, int]:
+    """Ask about some texts, and give what it took and how many failed; a budget that is reached ends the probe."""
+    if not hashes:
+        return Throughput(0, 0.0, 0, 0, 0), 0
+    session.progress.status(f"asking the first {len(hashes)} questions of {stage}")
+    before, began, failed = session.store.spent(session.run_id), time.monotonic(), 0
+    try:
+        failed = _answer(session, stage, session.store.texts(hashes), session.chat_of(ROLE_OF[stage]))
+    except BudgetReachedError as reached:
+        session.progress.status(str(reached))
+    except (EngineError, WeightsError) as error:
+        raise type(error)(f"{error} {HINT.format(name=session.project.name)}") from error
+    seconds, served = time.monotonic() - began, session.served(f"probe_{stage}")
+    session.store.save(served)
+    after = session.store.spent(session.run_id)
+    busy, cached = sum(row.busy_seconds for row in served), sum(row.tokens_cached for row in served)
+    return Throughput(after[0] - before[0], busy or seconds, after[1] - before[1], cached, after[2] - before[2]), failed
+
+
+def _answer(session: Session, stage: AskingStage, given: Sequence[Document], chat: Chat) -> int:
+    """Let a step ask about documents, and count the failures; what it makes is for the run to make."""
+    project = session.project
+    if stage == "summaries":
+        return sum(len(outcome.failures) for outcome in summarise(given, chat=chat, project=project))
+    annotator = llm_annotator(project, session.model_of("annotator"))
+    outcomes = annotate(given, taxonomy=current_taxonomy(session), annotator=annotator, chat=chat, project=project)
+    return sum(len(outcome.failures) for outcome in outcomes)
