@@ -1,4 +1,4 @@
-"""The embedded engine with tiny weights: it honours the contract, and never outlives its parent."""
+"""The embedded engine with tiny weights: it honours the contract, and does not outlive its users."""
 
 import math
 import os
@@ -20,7 +20,7 @@ from pipeline.serving.dialects import dialect_of
 from pipeline.serving.engines import EmbeddedServer, VllmServer
 from pipeline.settings import EngineSettings
 from pipeline.testing import MemoryLedger, ScriptedChat
-from pipeline.weights import fetch_weights, resolve_model
+from pipeline.weights import cache_folder, fetch_weights, resolve_model
 
 TINY = "smollm2-135m-instruct"
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,9 +33,17 @@ class Phrase(BaseModel):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """llama.cpp's threads wait for one another by spinning: beside a busy process two are ten times slower than one."""
+def own_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Share no server with what else runs on this machine, and keep none for long.
+
+    llama.cpp's threads wait for one another by spinning: beside a busy process two are ten times slower than one.
+    """
+    fetch_weights(TINY)
+    cache = tmp_path_factory.mktemp("cache")
+    (cache / "weights").symlink_to(cache_folder() / "weights")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LINNAEUS_CACHE", str(cache))
+        patch.setenv("LINNAEUS_SERVER_LINGER", "0.5")
         patch.setenv("LINNAEUS_THREADS", "1")
         yield
 
@@ -117,7 +125,7 @@ def test_a_cached_run_starts_no_server(chat: OpenAIChat, ledger: MemoryLedger) -
 
 def test_the_server_is_started_again_once(tiny: Path, tmp_path: Path) -> None:
     server = EmbeddedServer(_settings(concurrency=2), resolve_model(TINY), log_folder=tmp_path)
-    chat = OpenAIChat(server, settings=_settings(concurrency=2), dialect=dialect_of("embedded"), ledger=MemoryLedger(), run_id="run")
+    chat = OpenAIChat([server], settings=_settings(concurrency=2), dialect=dialect_of("embedded"), ledger=MemoryLedger(), run_id="run")
     try:
         assert [answer.outcome for answer in chat.ask([_question("one", Choice(("a", "b")))])] == ["ok"]
         first = server.pid
@@ -131,7 +139,7 @@ def test_the_server_is_started_again_once(tiny: Path, tmp_path: Path) -> None:
     assert server.pid is None
 
 
-def test_the_server_dies_with_a_killed_parent(tiny: Path) -> None:
+def test_the_server_goes_after_its_only_user_was_killed(tiny: Path) -> None:
     program = (
         "import sys, time\n"
         "from pipeline.serving.engines import EmbeddedServer\n"
@@ -188,7 +196,7 @@ def test_a_damaged_model_is_an_engine_error_with_the_log(tiny: Path, tmp_path: P
 
 
 def test_a_start_that_takes_too_long_is_given_up(tiny: Path, tmp_path: Path) -> None:
-    server = EmbeddedServer(_settings(start_seconds=0.01), resolve_model(TINY), log_folder=tmp_path)
+    server = EmbeddedServer(_settings(start_seconds=0.01, concurrency=3), resolve_model(TINY), log_folder=tmp_path)
     with pytest.raises(EngineError, match=r"engine\.start_seconds"):
         server.start()
 
