@@ -14,7 +14,7 @@ from pipeline.store.reference import tables_reference
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for folder in ("pipeline", "assets") for path in (ROOT / folder).rglob("*.py"))
-STEPS = {"corpus", "taxonomy", "annotation", "students", "evaluation"}
+STEPS = {"corpus", "taxonomy", "annotation", "students", "evaluation", "exam"}
 LAYERS = {
     "records": {"records", "ids", "errors", "settings", "engine_settings", "text", "batches", "workspace"},
     "services": {"prompts", "answers", "weights", "weights_list", "serving", "embedding", "store"},

@@ -30,6 +30,10 @@ INPUTS: dict[str, Any] = {
     "refused": HOSTILE,
     "reason": "taken by another group",
     "taken": ["Late Parcels", HOSTILE],
+    "fields": [("item", "what is wanted"), ("quantity", HOSTILE)],
+    "guide": f"Messages about parcels are answered by the desk Harbour. {HOSTILE}",
+    "most": 4,
+    "options": ["Harbour", HOSTILE],
 }
 FRONT = "---\npurpose: A test.\ninputs: [text]\nanswers: line\nmax_tokens: 5\n---\n"
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pipeline.errors import BudgetReachedError, LinnaeusError
 from pipeline.stages.corpus import documents, embeddings
 from pipeline.stages.evaluation import baseline, evaluation
+from pipeline.stages.exam import check_role
 from pipeline.stages.labels import annotations, labels
 from pipeline.stages.session import ROLE_OF, Progress, Quiet, Report, Session, new_run_id, open_session, opening_sessions, project_state, state_folder
 from pipeline.stages.students import classifier, load_current_student, predictions
@@ -67,12 +68,14 @@ def run_stage(name: str, session: Session) -> Report:
     """Run one stage, record it with what it asked of models, and publish the tables for readers.
 
     :raises BudgetReachedError: the budget of the run is reached, and the stage's part is of no use to the stages that follow.
+    :raises ExamFailedError: the project refuses the model that the stage asks.
     """
     stage, _ = STAGES[name]
     began, spent_before, stopped_before = time.monotonic(), session.store.spent(session.run_id), len(session.stopped)
     status = "failed"
     made = total = 0
     try:
+        check_role(session, ROLE_OF.get(name))
         made, total = stage(session)
         status = "done"
     except BudgetReachedError as reached:

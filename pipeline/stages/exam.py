@@ -1,6 +1,5 @@
 """The exam of a role's model: taking it, what came of it, and what a run does about that."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,10 +10,9 @@ from pipeline.evaluation import Figure, share
 from pipeline.exam import NEEDS, SKILLS, Task, exam_id, marks, tasks_of
 from pipeline.ids import content_id
 from pipeline.records import ExamResult
-from pipeline.serving import Answer, Chat, Question
+from pipeline.serving import Answer
 from pipeline.settings import ROLES, Role
 from pipeline.stages.session import Session
-from pipeline.store import StoreLedger
 
 __all__ = ["Verdict", "check_role", "is_enough", "rate", "take_exam", "take_exams", "verdict"]
 
@@ -119,20 +117,17 @@ def _examined(session: Session, role: Role, skill: str, seed: int, before: ExamR
     chat, context = session.chat_of(role), session.project.engine_of(role).context_tokens
     tasks = tasks_of(skill, context_tokens=context, seed=seed)
     questions = [question for task in tasks for question in task.questions]
-    _make_ready(session, chat, questions)
-    began, spent = time.monotonic(), session.store.spent(session.run_id)[2]
     answers = list(session.progress.track(chat.ask(questions), total=len(questions), what=skill, size=lambda _: 1))
-    seconds, tokens = time.monotonic() - began, session.store.spent(session.run_id)[2] - spent
     passed = _marked(skill, tasks, answers)
-    speed = tokens / seconds if tokens else before.tokens_per_second if before else None
+    speed = _tokens_per_second(session) or (before.tokens_per_second if before else None)
     return ExamResult(_paper(session, role), chat.model, skill, sum(passed), len(passed), SKILLS[skill].needed, speed)
 
 
-def _make_ready(session: Session, chat: Chat, questions: Sequence[Question]) -> None:
-    """Let the server start before the clock does, where there is anything to ask it."""
-    keys = list(dict.fromkeys(question.key(chat.model) for question in questions))
-    if len(StoreLedger(session.store).find(keys)) < len(keys):
-        chat.room(questions[0].messages, questions[0].max_tokens)
+def _tokens_per_second(session: Session) -> float | None:
+    """Give the speed since the last time, the start of the server left out; None where the ledger had all answers."""
+    served = session.served("exam")
+    tokens, busy = sum(part.tokens_out for part in served), sum(part.busy_seconds for part in served)
+    return tokens / busy if tokens and busy else None
 
 
 def _marked(skill: str, tasks: Sequence[Task], answers: Sequence[Answer]) -> list[bool]:
