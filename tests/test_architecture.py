@@ -80,7 +80,9 @@ def test_the_command_line_imports_assets_only_when_it_runs() -> None:
 
 def public_names(tree: ast.Module) -> set[str]:
     """Collect the names that a module defines without a leading underscore; constants and type variables need not be listed."""
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")}
+    return {
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    }
 
 
 def listed(tree: ast.Module) -> list[str] | None:

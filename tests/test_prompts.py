@@ -28,6 +28,7 @@ INPUTS: dict[str, Any] = {
     "phrases": [("late parcel", 3), (HOSTILE, 1)],
     "categories": [Category("cat:1", "Late Parcels", "Parcels that come late."), Category("cat:2", HOSTILE, HOSTILE)],
     "refused": HOSTILE,
+    "error": HOSTILE,
     "reason": "taken by another group",
     "taken": ["Late Parcels", HOSTILE],
     "fields": [("item", "what is wanted"), ("quantity", HOSTILE)],

@@ -17,6 +17,9 @@ WORTH = 0.3  # share of a proportional gain from which a higher limit is kept
 LATER_RISE = 1.5
 HOLD, LONGEST_HOLD = 10, 80  # windows until the next try after one that brought too little
 CUT = 0.7
+REFUSED = 0.2  # share of the recent calls from which refusals are no accidents
+LEAST_RECENT = 16
+HOLD_AFTER_CUT = 3
 LONGEST_NAP = 1.0  # of a pause, so that shutting the gate is noticed
 LONG_QUEUE = 0.25  # of the limit, from which the server has more than it can take up
 
@@ -37,9 +40,11 @@ class Flow:
         self._since = clock()
         self._cut_at = float("-inf")
         self._queues = 0
+        self._refusals = 0.0  # share of the recent calls
 
     def answered(self, *, wanted: bool) -> None:
         """Count a call that was answered; `wanted` says whether another one waits for its place."""
+        self._refusals -= self._refusals / max(LEAST_RECENT, 2 * self.limit)
         if self._skip > 0:  # calls of before the rise
             self._skip -= 1
             self._since = self._clock()
@@ -53,10 +58,11 @@ class Flow:
             self._since = now
 
     def refused(self) -> None:
-        """Take a refusal for the server's wish for fewer calls; several at about the same time are one."""
+        """Take refusals for the server's wish for fewer calls, where they are many; all at about the same time are one."""
+        self._refusals += (1 - self._refusals) / max(LEAST_RECENT, 2 * self.limit)
         now = self._clock()
-        if now - self._cut_at >= 1.0:
-            self._cut_at = now
+        if self._refusals > REFUSED and now - self._cut_at >= 1.0:
+            self._cut_at, self._refusals = now, 0.0
             self._lower_to(max(1, int(self.limit * CUT)))
 
     def reported(self, waiting: float) -> None:
@@ -70,7 +76,7 @@ class Flow:
         self.limit = limit
         self._lower = None
         self._slow_start = False
-        self._hold, self._calls, self._idle = HOLD, 0, 0
+        self._hold, self._calls, self._idle = HOLD_AFTER_CUT, 0, 0
         self._since = self._clock()
 
     def _judge(self, rate: float, *, enough: bool) -> None:

@@ -48,9 +48,12 @@ def test_a_refusal_lowers_it_once_and_it_recovers() -> None:
     clock = Clock()
     flow = Flow(100, 256, clock)
     clock.now = 10.0
-    for _ in range(30):
+    for _ in range(20):
         flow.refused()
-    assert flow.limit == 70
+    assert flow.limit == 100, "a few may be accidents"
+    for _ in range(60):
+        flow.refused()
+    assert flow.limit == 70, "those of one moment are one wish"
     for _ in range(3000):
         drive(flow, clock, 10.0 * flow.limit, 10)
     assert flow.limit > 100
@@ -82,7 +85,7 @@ def test_it_stays_within_its_bounds() -> None:
     for _ in range(1000):
         drive(flow, clock, 10.0 * flow.limit, 10)
     assert flow.limit == 20
-    for _ in range(50):
+    for _ in range(500):
         clock.now += 2.0
         flow.refused()
     assert flow.limit == 1

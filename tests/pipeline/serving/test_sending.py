@@ -221,7 +221,7 @@ def test_replicas_that_are_not_there_at_first_are_done_without(setup: Setup) -> 
 
 
 def test_fewer_calls_are_sent_to_a_server_that_asks_for_it(setup: Setup) -> None:
-    setup.server.script = lambda _, number: WireReply(429, "slow down") if number <= 4 else says("yes", seconds=0.01)
+    setup.server.script = lambda _, number: WireReply(429, "slow down") if number <= 30 and number % 2 else says("yes", seconds=0.01)
     with setup.chat() as chat:
         assert [answer.outcome for answer in chat.ask(question(str(n)) for n in range(40))] == ["ok"] * 40
         assert chat._sender.gate.flow.limit < sending.FIRST_LIMIT
