@@ -17,7 +17,7 @@ from pipeline.serving.dialects import Dialect
 from pipeline.serving.remote import refused_certificate, refused_key
 from pipeline.settings import EngineSettings
 
-__all__ = ["ConnectionLostError", "Exchange", "LogprobsRefusedError", "Request", "exchange"]
+__all__ = ["ConnectionLostError", "Exchange", "LogprobsRefusedError", "Request", "exchange", "request_body"]
 
 TOO_LONG = ("context size", "context length", "context window", "context_length", "maximum model length", "too long", "max_model_len")
 KEPT_CHARACTERS = 20_000  # of a reply that could not be used
@@ -79,14 +79,11 @@ async def exchange(
     :raises LogprobsRefusedError: the server would answer with fewer log-probabilities, or with none.
     """
     started = time.perf_counter()
-    form = dialect.arguments(request.form, max_tokens=request.max_tokens, top_logprobs=logprobs)
-    messages = [{"role": turn.role, "content": turn.content} for turn in request.turns]
-    placed = {} if slot is None else {"id_slot": slot}
-    body = json.dumps({"model": model, "messages": messages, "temperature": request.temperature, "seed": request.seed, **form, **placed})
+    body = request_body(request, model=model, dialect=dialect, logprobs=logprobs, slot=slot)
     try:
-        async with session.post(f"{address}/chat/completions", data=body.encode()) as reply:
+        async with session.post(f"{address}/chat/completions", data=body) as reply:
             text = await _body(reply)
-            done = _read(text, request.form, dialect) if reply.status == 200 else _refused(reply, text, settings, address, "logprobs" in form)
+            done = _read(text, request.form, dialect) if reply.status == 200 else _refused(reply, text, settings, address, bool(logprobs))
     except TimeoutError:
         done = _failed("timeout", f"no answer within {settings.timeout_seconds:g} s (engine.timeout_seconds)", again="transport", busy=True)
     except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
@@ -96,6 +93,14 @@ async def exchange(
     except aiohttp.ClientError as error:  # the server speaks, but not HTTP
         done = _failed("server_error", f"the reply is no HTTP: {type(error).__name__}: {error}"[:500], again="transport")
     return replace(done, milliseconds=1000 * (time.perf_counter() - started))
+
+
+def request_body(request: Request, *, model: str, dialect: Dialect, logprobs: int, slot: int | None = None) -> bytes:
+    """Spell a request as JSON."""
+    form = dialect.arguments(request.form, max_tokens=request.max_tokens, top_logprobs=logprobs)
+    messages = [{"role": turn.role, "content": turn.content} for turn in request.turns]
+    placed = {} if slot is None else {"id_slot": slot}
+    return json.dumps({"model": model, "messages": messages, "temperature": request.temperature, "seed": request.seed, **form, **placed}).encode()
 
 
 async def _body(reply: aiohttp.ClientResponse) -> str:
