@@ -75,7 +75,7 @@ def instant() -> None:
             for outcome in annotate(_Documents(CALLS), taxonomy=taxonomy, annotator=annotator, chat=chat, project=project):
                 assert not outcome.failures
                 done += len(outcome.records)
-                if done % EACH == 0:
+                if done // EACH > (done - len(outcome.records)) // EACH:
                     now, memory = time.monotonic(), psutil.Process().memory_info().rss / 1e6
                     print(
                         f"{done:>9}{EACH / (now - mark):>9.0f}{done / (now - began):>10.0f}{memory:>13.0f}{chat.measured().in_flight:>11.1f}",

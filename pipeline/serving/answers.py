@@ -118,32 +118,36 @@ def option_scores(tokens: Sequence[Token], options: Sequence[str], *, chosen: st
 
 def _branches(token: Token, so_far: bytes, alive: Mapping[str, bytes]) -> tuple[dict[str, float], list[str], float]:
     """Split the alive options at one token: the shares of the branches not followed, the options followed, their share."""
-    followed = _leads_to(token.text, so_far, alive) or [option for option in alive if alive[option] == so_far]
+    rests = {option: spelling[len(so_far) :] for option, spelling in alive.items()}
+    by_first: dict[int, list[str]] = {}  # most tokens lead nowhere, which their first byte tells
+    for option, rest in rests.items():
+        if rest:
+            by_first.setdefault(rest[0], []).append(option)
+    ended = [option for option, rest in rests.items() if not rest]
+
+    def leads_to(text: bytes) -> list[str]:
+        options = [option for option in by_first.get(text[0], ()) if _leads(text, rests[option])] if text else []
+        return ended if not options and (not text or SPECIAL.match(text)) else options
+
+    followed = leads_to(token.text) or ended
     mass, shares = [], [(text, logprob) for text, logprob in token.likely if text != token.text]
     mass += [logprob for text, logprob in token.likely if text == token.text] or [token.logprob]
     shared: dict[str, list[float]] = {}
     for text, logprob in shares:
-        options = _leads_to(text, so_far, alive)
+        options = leads_to(text)
         if options == followed:  # another spelling of the same way, as "o" + "il" for "oil"
             mass.append(logprob)
             continue
         for option in options:
             shared.setdefault(option, []).append(logprob - math.log(len(options)))
+    lowest = _lowest(token)
     unseen = [option for option in alive if option not in shared and option not in followed]
-    return {o: _logsumexp(x) for o, x in shared.items()} | dict.fromkeys(unseen, _lowest(token)), followed, _logsumexp(mass)
+    return {o: _logsumexp(x) for o, x in shared.items()} | dict.fromkeys(unseen, lowest), followed, _logsumexp(mass)
 
 
-def _leads_to(text: bytes, so_far: bytes, alive: Mapping[str, bytes]) -> list[str]:
-    further = so_far + text
-    options = [option for option, spelling in alive.items() if text and (spelling.startswith(further) or _closes(spelling, so_far, further))]
-    if not options and (not text or SPECIAL.match(text)):  # the end of the text
-        return [option for option, spelling in alive.items() if spelling == so_far]
-    return options
-
-
-def _closes(spelling: bytes, so_far: bytes, further: bytes) -> bool:
-    """Say whether a token ends a quoted spelling and goes on behind it, as `"}` does."""
-    return spelling.endswith(b'"') and len(so_far) < len(spelling) and further.startswith(spelling)
+def _leads(text: bytes, rest: bytes) -> bool:
+    """Say whether a token goes on in an option, or ends its quoted spelling and goes on behind it, as `"}` does."""
+    return rest.startswith(text) or (rest.endswith(b'"') and text.startswith(rest))
 
 
 def _lowest(token: Token) -> float:

@@ -30,13 +30,14 @@ GOODBYE_SECONDS = 10.0
 class Place:
     """One question's place in the row of answers."""
 
-    __slots__ = ("answer", "error", "task")
+    __slots__ = ("answer", "error", "task", "waited_for")
 
     def __init__(self, answer: Answer | None = None) -> None:
         """Hold an answer that is there already, or wait for one."""
         self.answer = answer
         self.error: BaseException | None = None
         self.task: asyncio.Task[None] | None = None
+        self.waited_for = False
 
     @property
     def done(self) -> bool:
@@ -111,10 +112,12 @@ class Asking:
             place.answer = await self._sender.answer(question, key)
         except BaseException as error:  # raised where the answer is due
             place.error = error
-        self._finished.put(None)
+        if place.waited_for:
+            self._finished.put(None)
 
     def _first(self) -> Answer:
         place = self._places[0]
+        place.waited_for = True  # before looking whether it is done: one of the two threads sees the other
         while not place.done:
             self._finished.get()
         self._recorder.check()

@@ -202,9 +202,11 @@ def test_a_grammar_quotes_every_option(options: list[str]) -> None:
 def test_dialects_spell_a_choice_each_in_its_way() -> None:
     form = Choice(('say "x"', "b"))
     embedded = dialect_of("embedded").arguments(form, max_tokens=8)
-    assert embedded["extra_body"] == {"grammar": 'root ::= "say \\"x\\"" | "b"'}
-    assert dialect_of("vllm").arguments(form, max_tokens=8)["extra_body"] == {"structured_outputs": {"choice": ['say "x"', "b"]}}
-    url = dialect_of("url").arguments(form, max_tokens=8, logprobs=False)
+    assert embedded["grammar"] == 'root ::= "say \\"x\\"" | "b"'
+    vllm = dialect_of("vllm").arguments(form, max_tokens=8)
+    assert vllm["structured_outputs"] == {"choice": ['say "x"', "b"]}
+    assert [sent["chat_template_kwargs"] for sent in (embedded, vllm)] == [{"enable_thinking": False}] * 2
+    url = dialect_of("url").arguments(form, max_tokens=8, top_logprobs=0)
     assert url["response_format"]["json_schema"]["schema"]["properties"]["label"]["enum"] == ['say "x"', "b"]
     assert "logprobs" not in url
 
