@@ -73,6 +73,25 @@ def plan(
 
 
 @app.command()
+def exam(
+    name: Name,
+    again: Annotated[bool, typer.Option("--again", help="Ask everything anew, with another seed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask the project's models 40 small questions, and say what each is fit for."""
+    from pipeline.cli.exam import exam_report, show_exam
+    from pipeline.stages.exam import take_exams
+
+    project = find_project(name, find_workspace())
+    with open_session(project, progress=ConsoleProgress(errors)) as session:
+        verdicts = take_exams(session, again=again)
+    if as_json:
+        show_json(output, {"project": project.name, **exam_report(verdicts)})
+    else:
+        show_exam(output, verdicts, project=project)
+
+
+@app.command()
 def run(
     name: Name,
     only: Annotated[list[str] | None, typer.Option(help="Only this stage; may be given several times.")] = None,

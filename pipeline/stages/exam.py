@@ -11,10 +11,10 @@ from pipeline.exam import NEEDS, SKILLS, Task, exam_id, marks, tasks_of
 from pipeline.ids import content_id
 from pipeline.records import ExamResult
 from pipeline.serving import Answer
-from pipeline.settings import ROLES, Role
+from pipeline.settings import ROLES, Project, Role
 from pipeline.stages.session import Session
 
-__all__ = ["Verdict", "check_role", "is_enough", "rate", "take_exam", "take_exams", "verdict"]
+__all__ = ["Verdict", "check_role", "explain", "is_enough", "rate", "take_exam", "take_exams", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -90,22 +90,24 @@ def check_role(session: Session, role: Role | None) -> None:
         return
     found = verdict(session, role)
     if setting == "refuse" and found.state != "passed":
-        raise ExamFailedError(f"{_finding(session, found)} The project file says exam: refuse.")
+        raise ExamFailedError(f"{explain(found, project=session.project)} The project file says exam: refuse.")
     checked.add(role)
     if found.state != "passed":
-        session.progress.status(_finding(session, found))
+        session.progress.status(explain(found, project=session.project))
 
 
-def _finding(session: Session, found: Verdict) -> str:
-    """Say what was found, what it means and what to do."""
-    command = f"`linnaeus exam {session.project.name}`"
+def explain(found: Verdict, *, project: Project) -> str:
+    """Say in one line what was found, what it means and what to do."""
+    command = f"`linnaeus exam {project.name}`"
     if found.state == "not examined":
-        return f"The {found.role} {found.model} has not been examined; {command} takes minutes and says what it is fit for."
+        return f"The {found.role} {found.model} has not been examined; {command} takes some minutes and says what it is fit for."
+    if found.state == "passed":
+        return f"{found.model} is fit: it passed {', '.join(NEEDS[found.role])}."
     skills = "; ".join(
         f"{result.skill}, {result.passed} of {result.asked} with {result.needed:.0%} needed: {SKILLS[result.skill].suffers}"
         for result in found.failed
     )
-    key = f"{found.role}.model" if getattr(session.project, found.role) else "engine.model"
+    key = f"{found.role}.model" if getattr(project, found.role) else "engine.model"
     return f"The {found.role} {found.model} failed the exam in {skills}. Set another {key}, and examine it with {command}."
 
 
