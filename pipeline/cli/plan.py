@@ -75,7 +75,8 @@ def _probed(probe: Probe) -> str:
 
 def _details(probe: Probe) -> Iterator[str]:
     now = probe.now
-    yield f"{now.calls / max(now.seconds, 1e-9):.2f} a second"
+    settled = probe.settled
+    yield f"{settled.calls / max(settled.seconds, 1e-9):.2f} a second once the first quarter was answered"
     yield f"{now.tokens_in} prompt tokens, {now.tokens_cached} of them cached, and {now.tokens_out} answer tokens"
     if probe.from_ledger:
         yield f"{probe.from_ledger} more answers were in the ledger"

@@ -13,8 +13,9 @@ from pipeline.stages.probe import Probe
 from pipeline.stages.session import ROLE_OF, Session
 from pipeline.store import Throughput
 
-__all__ = ["Estimate", "Pace", "Shape", "characters_a_token"]
+__all__ = ["TURN", "Estimate", "Pace", "Shape", "characters_a_token"]
 
+TURN = 5.0  # tokens that a chat template adds to a turn
 ENGLISH = 4.0  # characters a token, where no call has told
 # Tokens a second, of a prompt's own part and of an answer, where nothing is known of the model.
 NOMINAL = {"embedded": (80.0, 16.0), "vllm": (5000.0, 1000.0), "url": (1000.0, 200.0)}
@@ -46,18 +47,20 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Basis:
-    """Calls of one stage that were made, and where they are known from."""
+    """Calls of one stage that were made, and where they are known from; with `settled` the shared part was computed before."""
 
     stage: str
     took: Throughput
     said: str
+    settled: bool = False
 
 
 def characters_a_token(probe: Probe | None) -> float:
-    """Give the characters of a prompt that are one token, as the probe found it, chat template included."""
+    """Give the characters of a prompt that are one token, as the probe found it."""
     if probe is None or not probe.answers.tokens_in or not probe.documents:
         return ENGLISH
-    return max(1.0, (probe.characters / probe.documents) / (probe.answers.tokens_in / probe.answers.calls))
+    tokens = probe.answers.tokens_in / probe.answers.calls - TURN * probe.turns / probe.documents
+    return max(1.0, probe.characters / probe.documents / max(1.0, tokens))
 
 
 class Pace:
@@ -80,7 +83,7 @@ class Pace:
             shape, factor, note = self._shapes[stage], 1.0, "speed assumed: no calls to this model yet"
         else:
             shape = self._seen(basis) if basis.stage == stage else self._shapes[stage]
-            factor = basis.took.seconds / self._work(stage, self._seen(basis), basis.took.calls, basis)
+            factor = basis.took.seconds / self._work(stage, self._seen(basis), basis.took.calls, basis, again=basis.settled)
             prompts, answers = (speed / factor for speed in self._nominal(stage))
             scaled = f"scaled from {basis.said} of {basis.stage}, as {prompts:.0f} prompt and {answers:.0f} answer tokens a second"
             note = f"speed of {basis.said}" if basis.stage == stage else scaled
@@ -91,12 +94,15 @@ class Pace:
     def _known(self, model: str) -> Iterator[Basis]:
         """List what is known of a model, the surest first."""
         probe, store = self._probe, self._session.store
-        if probe is not None and self._session.model_of(ROLE_OF[probe.stage]) == model and probe.now.calls >= FEWEST:
-            yield Basis(probe.stage, probe.now, f"{probe.now.calls} questions asked just now")
+        probed = probe if probe is not None and self._session.model_of(ROLE_OF[probe.stage]) == model and probe.settled.calls >= FEWEST else None
+        if probed is not None and probed.now.calls:
+            yield Basis(probed.stage, probed.settled, f"{probed.now.calls} questions asked just now", settled=probed.settled is not probed.now)
         earlier = {stage: took for stage, took in store.stage_throughput(model).items() if took.calls >= FEWEST}
-        for stage in sorted(earlier, key=lambda stage: (stage not in self._shapes, -earlier[stage].calls)):
-            if (known := stage.removeprefix("probe_")) in self._shapes:
-                yield Basis(known, earlier[stage], f"{earlier[stage].calls} calls {'of a probe' if known != stage else 'of earlier runs'}")
+        for stage in sorted(earlier, key=lambda stage: -earlier[stage].calls):
+            if stage in self._shapes:
+                yield Basis(stage, earlier[stage], f"{earlier[stage].calls} calls of earlier runs")
+        if probed is not None and not probed.now.calls:
+            yield Basis(probed.stage, probed.settled, f"{probed.answers.calls} answers in the ledger, by their times", settled=True)
         for purpose, took in store.call_throughput(model).items():
             if purpose in STAGES_OF and took.calls >= FEWEST:
                 yield Basis(STAGES_OF[purpose], took, f"{took.calls} calls in the ledger, by their times")
@@ -105,14 +111,15 @@ class Pace:
         """Give the shape that calls had; how much of it is shared is what the prompts tell."""
         took, fixed = basis.took, self._shapes[basis.stage].fixed
         prompt = took.tokens_in / took.calls
-        own = max(0.0, took.tokens_in - took.tokens_cached - fixed) / took.calls if took.tokens_cached else max(0.0, prompt - fixed)
+        computed = took.tokens_in - took.tokens_cached - (0.0 if basis.settled else fixed)
+        own = max(0.0, computed) / took.calls if took.tokens_cached else max(0.0, prompt - fixed)
         return Shape(max(0.0, prompt - own), own, took.tokens_out / took.calls)
 
-    def _work(self, stage: str, shape: Shape, calls: int, basis: Basis | None) -> float:
-        """Give the seconds that calls take at nominal speeds, the shared part counted once where the server keeps it."""
+    def _work(self, stage: str, shape: Shape, calls: int, basis: Basis | None, *, again: bool = False) -> float:
+        """Give the seconds that calls take at nominal speeds, the shared part counted once where the server keeps it, and not `again`."""
         prompts, answers = self._nominal(stage)
         keeps = (basis is not None and basis.took.tokens_cached > 0) or self._session.project.engine_of(ROLE_OF[stage]).kind != "url"
-        computed = shape.fixed + calls * shape.own if keeps else calls * (shape.fixed + shape.own)
+        computed = (0.0 if again else shape.fixed) + calls * shape.own if keeps else calls * (shape.fixed + shape.own)
         return max(1e-9, computed / prompts + calls * shape.answer / answers)
 
     def _nominal(self, stage: str) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from pipeline.prompts import load_prompt
 from pipeline.records import Document, PlannedStage
 from pipeline.stages.labels import annotation_sample
 from pipeline.stages.overview import plan_comparison
-from pipeline.stages.pace import Pace, Shape, characters_a_token
+from pipeline.stages.pace import TURN, Pace, Shape, characters_a_token
 from pipeline.stages.probe import AskingStage, Probe, pending_of, run_probe, unanswered
 from pipeline.stages.session import ROLE_OF, Session
 from pipeline.stages.taxonomy import kept_taxonomy
@@ -20,9 +20,9 @@ from pipeline.taxonomy import first_size
 __all__ = ["Cap", "Plan", "plan"]
 
 LOOK = 500  # documents looked at to learn how long they are
-FRAME = 16  # tokens that the chat template and the delimiters add to a document
+FRAME = 6  # tokens of the delimiters around a document
 NAMED_TEXT, CLUSTER_TEXT = 6, 10  # texts shown of each group, and of each cluster of the baseline
-CATEGORY = 80  # characters of a category's line
+CATEGORY = 70  # characters of a category's line, where the taxonomy is not known yet
 ASKING = ("summaries", "generated_taxonomy", "updated_taxonomy", "annotations", "baseline")
 # Rows a second of what asks no model, where no run has told.
 ASSUMED = {"documents": 20_000.0, "embeddings": 300.0, "classifier": 0.12}
@@ -129,10 +129,13 @@ def _shapes(session: Session, looked: list[Document], total: int, per_token: flo
     length = sum(min(len(document.text), most) for document in looked) / max(1, len(looked)) / per_token
 
     def fixed(name: str) -> float:
-        return sum(len(body) for _, body in load_prompt(name).turns) / per_token
+        turns = load_prompt(name).turns
+        return TURN * len(turns) + sum(len(body) for _, body in turns) / per_token
 
     short = 2 * sum(document.words <= project.taxonomy.summary_words for document in looked) >= len(looked)
-    options = fixed("annotate") + _first_size(session, total) * CATEGORY / per_token
+    kept = kept_taxonomy(session)
+    lines = [len(category.name) + len(category.description) for category in kept.categories] if kept else [CATEGORY] * _first_size(session, total)
+    options = fixed("annotate") + sum(lines) / per_token
     return {
         "summaries": Shape(fixed("phrase"), FRAME + length, 4.0) if short else Shape(fixed("summarise"), FRAME + length, 50.0),
         "generated_taxonomy": Shape(fixed("name_category"), FRAME + 40 + NAMED_TEXT * min(length, 60.0), 27.0),

@@ -5,7 +5,7 @@ Their answers go into the ledger, so that the run finds them there and pays noth
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipeline.annotation import annotate, llm_annotator
@@ -30,7 +30,8 @@ HINT = "To plan without asking anything: linnaeus plan {name} --no-probe"
 class Probe:
     """What the probe asked, and what it took; a question of which the answer was in the ledger is asked by nobody.
 
-    `now` is what was asked just now; `answers` is what all its documents took when they were asked, without a time.
+    `now` is what was asked just now, start and queue included; `settled` is the pace after the first quarter of the
+    questions, just now or when they were asked; `answers` sums up all of them, without a time.
     """
 
     stage: AskingStage
@@ -38,8 +39,36 @@ class Probe:
     from_ledger: int
     failed: int
     characters: int  # of the prompts
+    turns: int
     now: Throughput
+    settled: Throughput
     answers: Throughput
+
+
+class TimingChat:
+    """Passes questions on and keeps the time of each answer; implements `Chat`."""
+
+    def __init__(self, chat: Chat) -> None:
+        """Ask this one."""
+        self.model = chat.model
+        self.times: list[float] = []
+        self._chat = chat
+
+    def ask(self, questions: Iterable[Question]) -> Iterator[Answer]:
+        """Pass answers on."""
+        for answer in self._chat.ask(questions):
+            self.times.append(time.monotonic())
+            yield answer
+
+    def room(self, messages: Sequence[Message], max_tokens: int) -> int | None:
+        """Pass the count on."""
+        return self._chat.room(messages, max_tokens)
+
+    @property
+    def pace(self) -> float | None:
+        """Give the seconds between two answers, those of the first quarter left out; None where there are too few."""
+        first = len(self.times) // 4
+        return (self.times[-1] - self.times[first - 1]) / (len(self.times) - first) if first else None
 
 
 class NotingChat:
@@ -79,9 +108,15 @@ def run_probe(session: Session) -> Probe | None:
     found = StoreLedger(session.store).find(keys)
     pending = set(pending_of(session, stage, hashes))
     missing = [text for text, key in zip(hashes, keys, strict=True) if key not in found and text in pending]
-    now, failed = _ask(session, stage, missing[: session.project.budget.calls])
-    characters = sum(len(message.content) for question in questions for message in question.messages)
-    return Probe(stage, len(hashes), len(hashes) - len(missing), failed, characters, now, session.store.answered(keys))
+    now, failed, pace = _ask(session, stage, missing[: session.project.budget.calls])
+    contents = [message.content for question in questions for message in question.messages]
+    settled = session.store.settled(keys)
+    if now.calls:
+        settled = replace(settled, seconds=pace * settled.calls) if pace else now
+    return Probe(
+        stage, len(hashes), len(hashes) - len(missing), failed, characters=sum(map(len, contents)), turns=len(contents),
+        now=now, settled=settled, answers=session.store.answered(keys),
+    )  # fmt: skip
 
 
 def pending_of(session: Session, stage: AskingStage, among: Sequence[str]) -> list[str]:
@@ -112,14 +147,15 @@ def _questions(session: Session, stage: AskingStage, hashes: Sequence[str]) -> l
     return noting.questions
 
 
-def _ask(session: Session, stage: AskingStage, hashes: Sequence[str]) -> tuple[Throughput, int]:
-    """Ask about some texts, and give what it took and how many failed; a budget that is reached ends the probe."""
+def _ask(session: Session, stage: AskingStage, hashes: Sequence[str]) -> tuple[Throughput, int, float | None]:
+    """Ask about some texts, and give what it took, how many failed, and the pace; a budget that is reached ends the probe."""
     if not hashes:
-        return Throughput(0, 0.0, 0, 0, 0), 0
+        return Throughput(0, 0.0, 0, 0, 0), 0, None
     session.progress.status(f"asking the first {len(hashes)} questions of {stage}")
     before, began, failed = session.store.spent(session.run_id), time.monotonic(), 0
+    chat = TimingChat(session.chat_of(ROLE_OF[stage]))
     try:
-        failed = _answer(session, stage, session.store.texts(hashes), session.chat_of(ROLE_OF[stage]))
+        failed = _answer(session, stage, session.store.texts(hashes), chat)
     except BudgetReachedError as reached:
         session.progress.status(str(reached))
     except (EngineError, WeightsError) as error:
@@ -128,7 +164,7 @@ def _ask(session: Session, stage: AskingStage, hashes: Sequence[str]) -> tuple[T
     session.store.save(served)
     after = session.store.spent(session.run_id)
     busy, cached = sum(row.busy_seconds for row in served), sum(row.tokens_cached for row in served)
-    return Throughput(after[0] - before[0], busy or seconds, after[1] - before[1], cached, after[2] - before[2]), failed
+    return Throughput(after[0] - before[0], busy or seconds, after[1] - before[1], cached, after[2] - before[2]), failed, chat.pace
 
 
 def _answer(session: Session, stage: AskingStage, given: Sequence[Document], chat: Chat) -> int:

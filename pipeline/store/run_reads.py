@@ -60,6 +60,14 @@ class RunReads(Reads):
         found = self.rows(ANSWERED, wanted=pa.table({"call_key": pa.array(list(keys), pa.string())}))
         return Throughput(*found[0])
 
+    def settled(self, keys: Sequence[str]) -> Throughput:
+        """Sum up the answers to some questions that came after the first quarter, when the server was at its pace.
+
+        Only those that one run asked are taken, the run with the most; no seconds where calls were written several at a time.
+        """
+        found = self.rows(SETTLED, wanted=pa.table({"call_key": pa.array(list(keys), pa.string())}))
+        return Throughput(*found[0]) if found else Throughput(0, 0.0, 0, 0, 0)
+
     def stage_rate(self, stage: str) -> float | None:
         """Give the rows a second that a stage made in the last three runs that made any; None where none has."""
         seconds, made = self.rows(STAGE_RATE, [stage])[0]
@@ -92,6 +100,20 @@ from (
     select * from llm_calls where outcome = 'ok' and call_key in (select call_key from wanted)
     qualify row_number() over (partition by call_key order by created_at desc) = 1
 )
+"""
+SETTLED = """
+with placed as (
+    select *, row_number() over (partition by run_id order by created_at) as place, count(*) over (partition by run_id) as asked
+    from llm_calls where outcome = 'ok' and call_key in (select call_key from wanted)
+)
+select
+    count(*) filter (where place > asked // 4),
+    case when count(distinct created_at) = count(*)
+        then epoch(max(created_at)) - epoch(max(created_at) filter (where place <= greatest(1, asked // 4))) else 0.0 end,
+    coalesce(sum(tokens_in) filter (where place > asked // 4), 0)::bigint,
+    coalesce(sum(tokens_cached) filter (where place > asked // 4), 0)::bigint,
+    coalesce(sum(tokens_out) filter (where place > asked // 4), 0)::bigint
+from placed group by run_id order by count(*) desc, max(created_at) desc limit 1
 """
 STAGE_RATE = """
 select sum(seconds), sum(made) from (

@@ -1,7 +1,9 @@
 """A plan asks what the run would ask first, counts what is left, says what its figures rest on, and is held against the run."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.errors import EngineError
-from pipeline.records import StageServing
+from pipeline.records import Call, StageServing
 from pipeline.serving.contract import Choice, Question
 from pipeline.settings import Project
 from pipeline.stages import STAGES, Session, finish_run, opening_sessions, run_stage
@@ -170,6 +172,36 @@ def test_the_speed_of_earlier_runs_is_taken_where_they_asked_the_like(make_proje
     factor = 120.0 / (120_000 / prompts + 1800 / answers)
     assert summaries.seconds == pytest.approx(factor * (summaries.tokens_in / prompts + summaries.tokens_out / answers), rel=0.01)
     assert summaries.note.startswith("scaled from 600 calls of earlier runs of annotations")
+
+
+def test_the_start_of_a_server_and_the_first_answers_do_not_count_for_the_pace(make_project: MakeProject, tmp_path: Path) -> None:
+    waits = iter([0.5, *[0.1] * 4])
+
+    def slow_at_first(question: Question) -> str:
+        time.sleep(next(waits, 0.002))
+        return knowing_reply(question)
+
+    with tiny_session(make_project(), tmp_path / "store", chat=ScriptedChat(slow_at_first)) as session:
+        planned = plan(session)
+    assert planned.probe is not None
+    assert planned.probe.now.seconds > 0.9
+    assert planned.probe.settled.calls == 15
+    assert {row.stage: row.seconds for row in planned.stages}["summaries"] < 40 * 0.02
+
+
+def test_the_ledger_knows_the_pace_after_the_first_quarter_of_the_run_that_asked_most(make_project: MakeProject, tmp_path: Path) -> None:
+    with tiny_session(make_project(), tmp_path / "store") as session:
+        for number in range(8):
+            run_id, key = ("other", "key-0") if number == 0 else ("run", f"key-{number}")
+            call = Call(key, run_id, "summarise", "scripted", "p", 1, 100 + number, 50, 3, 1.0, "stop", "ok", None, "{}", None)
+            session.store.save([call])
+            time.sleep(0.02)
+        settled = session.store.settled([f"key-{number}" for number in range(9)])
+        assert (settled.calls, settled.tokens_in, settled.tokens_cached, settled.tokens_out) == (6, 627, 300, 18)
+        assert 0.1 < settled.seconds < 5
+        session.store.save([replace(call, call_key=f"at-once-{number}") for number in range(8)])
+        assert session.store.settled([f"at-once-{number}" for number in range(8)]).seconds == 0
+        assert session.store.settled([]).calls == 0
 
 
 def test_the_shared_part_of_a_prompt_is_counted_once_where_the_server_keeps_it(make_project: MakeProject, tmp_path: Path) -> None:
