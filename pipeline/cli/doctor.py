@@ -1,5 +1,6 @@
 """Says what this machine has, what a project needs, and how to get what is missing."""
 
+import itertools
 import os
 import platform
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import LinnaeusError
 from pipeline.serving import describe_engine
-from pipeline.settings import EngineSettings
+from pipeline.settings import ROLES, EngineSettings
 from pipeline.stages import state_folder
 from pipeline.weights import cache_folder, find_weights
 from pipeline.workspace import find_project, project_files
@@ -45,8 +46,9 @@ def _projects(workspace: Path, name: str | None) -> Iterator[Finding]:
         except LinnaeusError as error:
             yield f"project {each}", False, str(error)
             continue
-        yield f"project {each}", True, f"{project.corpus_path}, engine {project.engine.kind}"
-        for what, good, detail in describe_engine(project.engine):
+        engines = list(dict.fromkeys(project.engine_of(role) for role in ROLES))
+        yield f"project {each}", True, f"{project.corpus_path}, engine {', '.join(engine.kind for engine in engines)}"
+        for what, good, detail in itertools.chain.from_iterable(map(describe_engine, engines)):
             yield f"  {what}", good, detail
 
 
