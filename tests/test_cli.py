@@ -165,6 +165,23 @@ def test_a_plan_after_a_run_asks_nothing(at_home: Path) -> None:
     assert {row["stage"] for row in rows} <= set(STAGES)
 
 
+def test_exam_reports_a_model_that_fails_and_ends_well(workspace: Path) -> None:
+    write_project(workspace)
+
+    def opener(project: Project, *, run_id: str | None = None, progress: Any = None) -> Session:
+        return Session(project, run_id=run_id, progress=progress, chat=ScriptedChat(lambda question: "no idea"), embedder=TinyEmbedder())
+
+    with opening_sessions(opener):
+        result, shown = run("exam", "tiny", "--json"), run("exam", "tiny").output
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert {row["skill"]: (row["passed"], row["asked"], row["good"]) for row in report["results"]}["cap"] == (0, 6, False)
+    assert all(row["low"] <= row["share"] <= row["high"] for row in report["results"])
+    assert [(row["role"], row["fit"]) for row in report["roles"]] == [("generator", False), ("annotator", False)]
+    assert "0 of 6" in shown
+    assert "annotator: The annotator scripted failed the exam in choice, 0 of 8" in shown
+
+
 def test_status_has_the_documented_keys(at_home: Path) -> None:
     summary = json.loads(run("status", "tiny", "--json").stdout)
     assert set(summary) == {

@@ -1,0 +1,348 @@
+"""The exam tells a model that can from one that cannot, costs nothing the second time, and a run heeds it as the project says."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import EngineError, ExamFailedError
+from pipeline.exam import NEEDS, SKILLS, exam_id, marks, tasks_of
+from pipeline.exam.examine import long_text, turned
+from pipeline.exam.marking import in_language, right_object, within_cap
+from pipeline.exam.paper import load_paper
+from pipeline.prompts import as_data
+from pipeline.records import ExamResult, StageServing
+from pipeline.serving.contract import Answer, Choice, Question
+from pipeline.settings import Project
+from pipeline.stages import Quiet, Session, run_stage
+from pipeline.stages.exam import check_role, explain, is_enough, rate, take_exam, take_exams, verdict
+from pipeline.testing import ScriptedChat
+from tests.tiny import tiny_session
+
+MakeProject = Callable[..., Project]
+QUESTIONS = {"format": 6, "cap": 6, "language": 6, "choice": 8, "long_prompt": 6, "stability": 8}
+CALLS = 40  # the labels in their first order are on record when stability asks for them
+SENTENCES = {
+    "German": "Die Bäckerei schließt im Herbst, weil sie niemand übernehmen will.",
+    "French": "À partir de la semaine prochaine, la piscine ouvre à six heures pour ceux qui nagent avant le travail.",
+    "Spanish": "Dos alumnos encontraron en el desván un mapa antiguo que muestra un túnel bajo la plaza.",
+    "Italian": "Il mio aspirapolvere è troppo rumoroso e vorrei restituirlo perché i vicini si sono lamentati.",
+    "Russian": "Вода в реке поднялась на полметра, и мост закрыт для машин.",
+    "English": "A choir is looking for three more voices for its concert in December.",
+}
+
+
+def perfect(question: Question) -> str:
+    paper, text = load_paper(), question.messages[-1].content
+    name = question.prompt.split("@")[0]
+    if name == "exam_format":
+        return json.dumps(next(item.right for item in paper.format if item.text in text))
+    if name == "exam_cap":
+        return json.dumps({"categories": ["What comes often", "What comes seldom"]})
+    if name == "exam_language":
+        return SENTENCES[next(item.language for item in paper.language if item.text in text)]
+    if name == "exam_guide":
+        return next(item.right for item in paper.long_guide if item.text in text)
+    short = [item.right for item in paper.choice if item.text in text]
+    return short[0] if short else next(item.right for item in paper.long_text if item.telling in text)
+
+
+def hopeless(question: Question) -> str:
+    if isinstance(question.form, Choice):
+        return question.form.options[0]
+    return json.dumps({"categories": ["things"] * 12}) if question.prompt.startswith("exam_cap") else "lorem ipsum"
+
+
+class Told(Quiet):
+    """Keeps what it was to show."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def status(self, message: str) -> None:
+        self.messages.append(message)
+
+
+def asked(session: Session) -> int:
+    return int(session.generator.asked)  # type: ignore[attr-defined]
+
+
+def sit(project: Project, folder: Path, reply: Callable[[Question], "str | Answer"], *, run_id: str = "run") -> Session:
+    session = tiny_session(project, folder, chat=ScriptedChat(reply), run_id=run_id)
+    session.progress = Told()
+    return session
+
+
+def told(session: Session) -> list[str]:
+    assert isinstance(session.progress, Told)
+    return session.progress.messages
+
+
+def score(results: list[ExamResult]) -> dict[str, tuple[int, int]]:
+    return {result.skill: (result.passed, result.asked) for result in results}
+
+
+def test_there_are_forty_questions_and_every_role_needs_some_skill() -> None:
+    assert {skill: len(tasks_of(skill, context_tokens=4096, seed=0)) for skill in SKILLS} == QUESTIONS
+    assert sum(QUESTIONS.values()) == 40
+    assert all(set(skills) <= set(SKILLS) for skills in NEEDS.values())
+    assert {skill for skills in NEEDS.values() for skill in skills} == set(SKILLS)
+
+
+def test_no_question_gives_its_answer_away_by_its_place_or_its_words() -> None:
+    paper = load_paper()
+    items = [(item.options, item.text, item.right) for item in paper.choice] + [(item.options, item.telling, item.right) for item in paper.long_text]
+    assert len({options.index(right) for options, _, right in items}) >= 4
+    assert all(options[0] != right for options, _, right in items), "who always takes the first passes nothing"
+    assert all(right.casefold() not in text.casefold() for _, text, right in items)
+    assert all(item.right in paper.desks[1:] for item in paper.long_guide)
+    assert [item.place for item in paper.long_text] == [0.0, 0.5, 1.0]
+    answering = [next(rule for rule in paper.rules if item.right in rule) for item in paper.long_guide]
+    assert [paper.rules.index(rule) for rule in answering] == [0, len(paper.rules) // 2, len(paper.rules) - 1]
+
+
+def test_the_data_comes_to_the_model_as_it_is_written() -> None:
+    paper = load_paper()
+    texts = [item.text for group in (paper.format, paper.language, paper.choice, paper.long_guide) for item in group]
+    assert all(as_data(text) == text for text in (*texts, *paper.rules, paper.filler))
+
+
+@pytest.mark.parametrize("context", [512, 1024, 4096, 32_768])
+def test_long_questions_fit_the_context_and_are_long_where_there_is_room(context: int) -> None:
+    tasks = tasks_of("long_prompt", context_tokens=context, seed=0)
+    lengths = [sum(len(message.content) for message in task.questions[0].messages) for task in tasks]
+    room = (context - tasks[0].questions[0].max_tokens) * 3.4  # characters; the two built-in models have 4.6 a token
+    assert max(lengths) <= room
+    assert min(lengths) >= min(context * 1.8, 7000)
+
+
+def test_another_context_or_another_question_is_another_exam() -> None:
+    assert exam_id(4096) == exam_id(32_768)
+    assert exam_id(4096) != exam_id(1024)
+
+
+@given(st.lists(st.text(min_size=1), min_size=2, max_size=9, unique=True))
+def test_turning_moves_every_option_and_loses_none(options: list[str]) -> None:
+    moved = turned(options)
+    assert sorted(moved) == sorted(options)
+    assert all(before != after for before, after in zip(options, moved, strict=True))
+
+
+@given(st.integers(500, 9000), st.floats(0, 1))
+def test_the_telling_sentence_is_in_a_long_text_once_and_in_its_place(characters: int, place: float) -> None:
+    text = long_text(characters, {"Here I am!": place})
+    assert text.count("Here I am!") == 1
+    assert len(text) <= characters + len("Here I am!") + 1
+    rest = text.replace("Here I am!", "")
+    assert abs(text.index("Here I am!") / max(1, len(rest)) - place) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("found", "right"),
+    [
+        ({"item": "Boxes of PRINTER  paper", "quantity": 12, "urgent": True}, True),
+        ({"item": "printer paper", "quantity": 12, "urgent": True}, True),
+        ({"item": "printer papers", "quantity": 12, "urgent": True}, False),
+        ({"item": "printer paper", "quantity": 11, "urgent": True}, False),
+        ({"item": "printer paper", "quantity": 12, "urgent": False}, False),
+        ({"item": "printer paper", "quantity": True, "urgent": 1}, False),
+        ({"item": "please send us twelve boxes of printer paper", "quantity": 12, "urgent": True}, False),
+        ({"item": "printer paper", "quantity": 12}, False),
+        ({}, False),
+    ],
+)
+def test_an_object_is_right_when_every_field_is(found: dict[str, Any], right: bool) -> None:
+    assert right_object(found, {"item": "printer paper", "quantity": 12, "urgent": True}) is right
+
+
+@pytest.mark.parametrize(
+    ("names", "good"),
+    [
+        (["Delays", "Tickets"], True),
+        (["Delays", "Tickets", "Comfort"], True),
+        (["Delays", "Tickets", "Comfort", "Staff"], False),
+        (["Transport"], False),
+        ([], False),
+        (["Delays", "delays "], False),
+        (["Delays", "..."], False),
+        (["late tram", "Crowded bus"], False),
+        (["late tram", "Tickets"], True),
+    ],
+)
+def test_categories_are_few_distinct_words_of_their_own(names: list[str], good: bool) -> None:
+    assert within_cap(names, most=3, phrases=["late tram", "crowded bus"]) is good
+
+
+@given(st.lists(st.text(), max_size=12), st.integers(2, 6))
+def test_no_list_over_the_cap_and_none_with_a_repeated_name_passes(names: list[str], most: int) -> None:
+    if within_cap(names, most=most, phrases=[]):
+        assert 2 <= len(names) <= most
+        assert not within_cap([*names, names[0]], most=most + 1, phrases=[])
+        assert not within_cap(names, most=len(names) - 1, phrases=[])
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_a_sentence_is_in_its_own_language_and_in_no_other(language: str) -> None:
+    assert [wanted for wanted in SENTENCES if in_language(SENTENCES[language], wanted)] == [language]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "lorem ipsum", "123", "OK",
+        "Duas alunas encontraram no sótão um mapa que não era conhecido e mostra um túnel.",
+        "De bakker sluit in het najaar omdat niemand het wil overnemen en dat is voor de buurt niet goed.",
+        "Вода піднялася, та міст як дорога був закритий, що його не видно.",
+    ],
+)  # fmt: skip
+def test_what_is_in_no_language_of_the_exam_is_taken_for_none(text: str) -> None:
+    assert not any(in_language(text, language) for language in SENTENCES)
+
+
+def test_half_an_answer_in_another_language_does_not_pass() -> None:
+    assert not in_language(f"{SENTENCES['English']} {SENTENCES['German']}", "German")
+
+
+def test_a_failed_answer_passes_nothing() -> None:
+    for skill in SKILLS:
+        tasks = tasks_of(skill, context_tokens=4096, seed=0)
+        assert not any(marks(tasks, [Answer("truncated")] * sum(len(task.questions) for task in tasks)))
+
+
+def test_a_perfect_model_passes_everything_and_asking_again_costs_nothing(make_project: MakeProject, tmp_path: Path) -> None:
+    project = make_project()
+    with sit(project, tmp_path / "s", perfect) as session:
+        verdicts = take_exams(session)
+        assert asked(session) == CALLS, "a model with two roles is examined once"
+    assert [found.state for found in verdicts] == ["passed", "passed"]
+    assert score(list(verdicts[0].results)) == {skill: (count, count) for skill, count in QUESTIONS.items()}
+    assert all(found.results == verdicts[0].results for found in verdicts)
+    with sit(project, tmp_path / "s", hopeless) as session:
+        assert take_exams(session) == verdicts
+        assert asked(session) == 0
+        assert session.store.query("select distinct purpose, count(*) from llm_calls group by all")[1] == [("exam", CALLS)]
+        assert session.store.query("select count(*), sum(asked) from exams")[1] == [(6, 40)]
+
+
+def test_asking_anew_replaces_the_results(make_project: MakeProject, tmp_path: Path) -> None:
+    project = make_project()
+    with sit(project, tmp_path / "s", perfect) as session:
+        take_exams(session)
+    with sit(project, tmp_path / "s", hopeless, run_id="later") as session:
+        found = take_exams(session, again=True)
+        assert asked(session) >= CALLS
+        assert [one.state for one in found] == ["failed", "failed"]
+        assert verdict(session, "generator") == found[0]
+
+
+def test_a_hopeless_model_passes_nothing(make_project: MakeProject, tmp_path: Path) -> None:
+    with sit(make_project(), tmp_path / "s", hopeless) as session:
+        assert score(take_exam(session, "annotator")) == {skill: (0, count) for skill, count in QUESTIONS.items()}
+        found = verdict(session, "generator")
+        assert [result.skill for result in found.failed] == list(NEEDS["generator"])
+        said = explain(found, project=session.project)
+        assert "format, 0 of 6 with 80% needed: summaries and category names will be missing" in said
+        assert "Set another engine.model" in said
+    assert "Set another generator.model" in explain(found, project=make_project(generator={"model": "other"}))
+
+
+def test_a_sitting_that_was_broken_off_goes_on_where_it_was(make_project: MakeProject, tmp_path: Path) -> None:
+    def dies(question: Question) -> str:
+        if question.prompt.startswith("exam_language"):
+            raise EngineError("gone")
+        return perfect(question)
+
+    project = make_project()
+    with sit(project, tmp_path / "s", dies) as session, pytest.raises(EngineError):
+        take_exam(session, "generator")
+    with sit(project, tmp_path / "s", perfect) as session:
+        assert verdict(session, "generator").state == "not examined"
+        take_exam(session, "generator")
+        assert asked(session) == CALLS - QUESTIONS["format"] - QUESTIONS["cap"]
+        assert verdict(session, "generator").state == "passed"
+
+
+def test_what_the_server_failed_is_not_held_against_the_model(make_project: MakeProject, tmp_path: Path) -> None:
+    def broken(question: Question) -> "str | Answer":
+        return Answer("server_error", error="Status 500.") if question.prompt.startswith("exam_cap") else perfect(question)
+
+    with sit(make_project(), tmp_path / "s", broken) as session:
+        with pytest.raises(EngineError, match="failed 6 of 6 questions on cap, as: Status 500"):
+            take_exam(session, "generator")
+        assert set(score(list(verdict(session, "generator").results))) == {"format"}
+
+
+def test_the_speed_is_kept_where_the_ledger_had_the_answers(make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = StageServing("run", "exam", "scripted", None, 6, 0, 6, 0, 60, 0, 30, None, 9.0, 2.0, 3.0, 6, None, None)
+    nothing: list[StageServing] = []
+    with sit(make_project(), tmp_path / "s", perfect) as session:
+        monkeypatch.setattr(session, "served", lambda stage: [served])
+        assert {result.tokens_per_second for result in take_exam(session, "generator")} == {15.0}
+        monkeypatch.setattr(session, "served", lambda stage: nothing)
+        assert {result.tokens_per_second for result in take_exam(session, "generator", again=True)} == {15.0}
+        assert take_exam(session, "generator") == take_exam(session, "annotator")
+
+
+@given(st.integers(1, 60).flatmap(lambda asked: st.tuples(st.integers(0, asked), st.just(asked))), st.floats(0, 1))
+def test_a_rate_lies_in_its_interval_and_all_passed_is_always_enough(counts: tuple[int, int], needed: float) -> None:
+    passed, of = counts
+    result = ExamResult("e", "m", "cap", passed, of, needed, None)
+    share = rate(result)
+    assert 0 <= share.low <= share.value + 1e-12
+    assert share.value <= share.high + 1e-12
+    assert share.n == of
+    assert is_enough(result) == (share.value >= needed)
+    assert passed < of or is_enough(result)
+
+
+@pytest.mark.parametrize(("reply", "said"), [(perfect, 0), (hopeless, 1)])
+def test_a_warning_comes_once_a_session_and_only_where_it_is_due(
+    make_project: MakeProject, tmp_path: Path, reply: Callable[[Question], str], said: int
+) -> None:
+    with sit(make_project(), tmp_path / "s", reply) as session:
+        take_exams(session)
+        for _ in range(3):
+            check_role(session, "generator")
+        check_role(session, None)
+        assert len(told(session)) == said
+        assert all("failed the exam in format" in message and "linnaeus exam tiny" in message for message in told(session))
+
+
+def test_a_model_that_was_not_examined_gets_a_hint_and_no_question(make_project: MakeProject, tmp_path: Path) -> None:
+    with sit(make_project(), tmp_path / "s", perfect) as session:
+        check_role(session, "annotator")
+        assert len(told(session)) == 1
+        assert "annotator scripted has not been examined; `linnaeus exam tiny`" in told(session)[0]
+        assert asked(session) == 0
+
+
+def test_off_says_nothing(make_project: MakeProject, tmp_path: Path) -> None:
+    with sit(make_project(exam="off"), tmp_path / "s", hopeless) as session:
+        take_exams(session)
+        check_role(session, "generator")
+        assert told(session) == []
+
+
+def test_a_project_may_refuse_a_model_that_failed_or_was_not_examined(make_project: MakeProject, tmp_path: Path) -> None:
+    with sit(make_project(exam="refuse"), tmp_path / "s", hopeless) as session:
+        run_stage("documents", session)
+        for _ in range(2):
+            with pytest.raises(ExamFailedError, match=r"has not been examined; `linnaeus exam tiny`.*exam: refuse"):
+                run_stage("summaries", session)
+        assert asked(session) == 0
+        take_exams(session)
+        with pytest.raises(ExamFailedError, match=r"failed the exam in format, 0 of 6"):
+            run_stage("summaries", session)
+        assert session.store.query("select stage, status from stage_runs order by 1")[1] == [("documents", "done"), ("summaries", "failed")]
+
+
+def test_a_project_that_refuses_goes_on_with_a_model_that_passed(make_project: MakeProject, tmp_path: Path) -> None:
+    with sit(make_project(exam="refuse"), tmp_path / "s", perfect) as session:
+        take_exams(session)
+        check_role(session, "generator")
+        check_role(session, "annotator")
+        assert told(session) == []
