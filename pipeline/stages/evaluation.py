@@ -1,7 +1,7 @@
 """The stages that measure: baseline, evaluation."""
 
-from pipeline.evaluation import Judged, baseline_id, cluster_baseline, evaluate, evaluation_id
 from pipeline.errors import BudgetReachedError
+from pipeline.evaluation import Judged, baseline_id, cluster_baseline, evaluate, evaluation_id
 from pipeline.stages.labels import annotation_sample, current_taxonomy, is_held_out
 from pipeline.stages.session import Session
 from pipeline.stages.taxonomy import sampled_summaries
