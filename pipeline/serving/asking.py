@@ -127,9 +127,11 @@ class Asking:
         return place.answer
 
     async def _leave(self, places: list[Place]) -> None:
-        """Cancel what still waits for its turn, and let what is in flight come back."""
-        tasks = [place.task for place in places if place.task is not None and not place.task.done()]
+        """Cancel what waits for its turn or for another try, and let what is in flight come back."""
+        tasks = {place.task for place in places if place.task is not None and not place.task.done()}
         self._sender.gate.shut()
+        for task in tasks - self._sender.in_flight:
+            task.cancel()
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=GOODBYE_SECONDS)
             for task in late:

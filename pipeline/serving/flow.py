@@ -130,8 +130,14 @@ class Gate:
                 raise
             if not given:
                 raise asyncio.CancelledError
-        while (pause := self._closed_until - time.monotonic()) > 0 and not self._shut:
-            await asyncio.sleep(min(pause, LONGEST_NAP))
+        try:
+            while (pause := self._closed_until - time.monotonic()) > 0:
+                if self._shut:
+                    raise asyncio.CancelledError
+                await asyncio.sleep(min(pause, LONGEST_NAP))
+        except asyncio.CancelledError:
+            self.leave()
+            raise
 
     def leave(self) -> None:
         """Give the place back: to the first who waits, as far as the flow allows."""

@@ -19,6 +19,7 @@ __all__ = ["Replica", "Replicas", "Server"]
 log = logging.getLogger(__name__)
 MOST_DEATHS = 2  # of a server of ours without an answer in between
 POLL_SECONDS = 1.0
+SAME_FAILURE_SECONDS = 10.0  # in which the calls that waited for a start share its failure
 
 
 class Server(Protocol):
@@ -56,6 +57,7 @@ class Replica:
     up: bool = False
     in_flight: int = 0
     deaths: int = 0  # since its last answer
+    failed: tuple[float, EngineError] | None = None  # when it could not be started, and why
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     warm: dict[Hashable, asyncio.Event] = field(default_factory=dict)  # openings of prompts that it has seen, or is seeing
 
@@ -133,8 +135,14 @@ class Replicas:
 
     async def _start(self, replica: Replica) -> None:
         async with replica.lock:
+            if replica.failed is not None and time.monotonic() - replica.failed[0] < SAME_FAILURE_SECONDS:
+                raise replica.failed[1]
             if replica.life == 0:
-                await self._start_now(replica)
+                try:
+                    await self._start_now(replica)
+                except EngineError as error:
+                    replica.failed = (time.monotonic(), error)
+                    raise
 
     async def _start_now(self, replica: Replica) -> None:
         replica.address = await asyncio.to_thread(replica.server.start)

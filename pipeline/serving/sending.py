@@ -10,6 +10,7 @@ import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import aiohttp
 import tenacity
@@ -58,6 +59,7 @@ class Sender:
     def __init__(self, replicas: Replicas, *, settings: EngineSettings, dialect: Dialect, model_name: str, accounts: Accounts) -> None:
         """Send nothing yet."""
         self.gate = Gate(Flow(first_limit(settings), most_in_flight(settings)))
+        self.in_flight: set[asyncio.Task[Any]] = set()
         self._replicas = replicas
         self._settings = settings
         self._dialect = dialect
@@ -182,14 +184,19 @@ class Sender:
         if self._reporting is None:
             self._reporting = asyncio.create_task(self._report(session))
             self._accounts.server = await server_version(session, replica.address) if self._settings.kind == "vllm" else None
+        task = asyncio.current_task()
         replica.in_flight += 1
         self._accounts.meter.flew(1)
+        if task is not None:
+            self.in_flight.add(task)
         try:
             done = await exchange(
                 session, replica.address, request, model=self._model_name, settings=self._settings, dialect=self._dialect,
                 logprobs=self._logprobs, slot=slot,
             )  # fmt: skip
         finally:
+            if task is not None:
+                self.in_flight.discard(task)
             self._accounts.meter.flew(-1)
             replica.in_flight -= 1
         if done.again != "transport":

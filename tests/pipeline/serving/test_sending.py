@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from pipeline.errors import EngineError, EngineGoneError
-from pipeline.serving import sending, wire
-from pipeline.testing_server import WireReply, serve_script
+from pipeline.serving import OpenAIChat, RemoteServer, sending, wire
+from pipeline.serving.dialects import dialect_of
+from pipeline.settings import EngineSettings
+from pipeline.testing import MemoryLedger
+from pipeline.testing_server import ScriptedServer, WireReply, serve_script
 from tests.wire import Setup, question, says
 
 KEY = "sk-very-secret-1234"
@@ -200,6 +203,40 @@ def test_a_server_that_comes_back_is_gone_on_with(setup: Setup) -> None:
             back.set()
             thread.join()
     assert [answer.outcome for answer in answers] == ["ok"] * 60
+
+
+def test_a_server_that_cannot_start_is_tried_once(server: ScriptedServer, ledger: MemoryLedger) -> None:
+    tries = []
+
+    class Broken(RemoteServer):
+        def start(self) -> str:
+            tries.append(1)
+            time.sleep(0.05)
+            raise EngineError("out of memory")
+
+    engine = EngineSettings(kind="vllm", model="m", base_url=(server.address,))
+    chat = OpenAIChat([Broken(engine)], settings=engine, dialect=dialect_of("vllm"), ledger=ledger, run_id="run")
+    with pytest.raises(EngineError, match="out of memory"):
+        list(chat.ask(question(str(n)) for n in range(50)))
+    chat.close()
+    assert len(tries) == 1
+
+
+def test_leaving_does_not_wait_for_another_try(setup: Setup) -> None:
+    def script(request: dict[str, Any], _: int) -> WireReply:
+        if request["messages"][-1]["content"] == "0":
+            return says("yes")
+        time.sleep(0.1)  # so that the pause begins when the first answer is in
+        return WireReply(503, "later", {"Retry-After": "200"})
+
+    setup.server.script = script
+    with setup.chat() as chat:
+        answers = chat.ask(question(str(n)) for n in range(50))
+        next(answers)
+        time.sleep(0.3)
+        started = time.monotonic()
+        answers.close()
+    assert time.monotonic() - started < 1.5
 
 
 def test_replicas_share_the_calls_and_one_that_dies_is_left_out(setup: Setup) -> None:
