@@ -1,4 +1,4 @@
-"""The embedded engine with tiny weights: it honours the contract, and does not outlive its users."""
+"""The embedded engine with tiny weights: it honours the contract, by its own dialect and by url, and does not outlive its users."""
 
 import math
 import os
@@ -12,24 +12,20 @@ from pathlib import Path
 
 import psutil
 import pytest
-from pydantic import BaseModel, Field
 
 from pipeline.errors import EngineError
-from pipeline.serving import Choice, Line, Message, OpenAIChat, Question, Structured, describe_engine, open_chat
+from pipeline.serving import Choice, Line, OpenAIChat, Structured, describe_engine, open_chat
 from pipeline.serving.dialects import dialect_of
 from pipeline.serving.engines import EmbeddedServer, VllmServer
 from pipeline.settings import EngineSettings
 from pipeline.testing import MemoryLedger, ScriptedChat
 from pipeline.weights import cache_folder, fetch_weights, resolve_model
+from tests.contract import EngineContract, Phrase, question
 
 TINY = "smollm2-135m-instruct"
+CONTEXT, SLOTS = 1024, 4
+LLAMA_CPP = r"b\d+-\w+"
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Phrase(BaseModel):
-    """An object that the model writes."""
-
-    phrase: str = Field(max_length=20)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,55 +55,54 @@ def ledger() -> MemoryLedger:
 
 
 @pytest.fixture(scope="module")
-def chat(tiny: Path, ledger: MemoryLedger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAIChat]:
-    with open_chat(_settings(), ledger=ledger, run_id="run", log_folder=tmp_path_factory.mktemp("log")) as opened:
+def engine() -> EngineSettings:
+    return _settings()
+
+
+@pytest.fixture(scope="module")
+def chat(engine: EngineSettings, ledger: MemoryLedger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAIChat]:
+    with open_chat(engine, ledger=ledger, run_id="run", log_folder=tmp_path_factory.mktemp("log")) as opened:
         yield opened
 
 
-def test_a_choice_is_one_of_the_options_and_has_scores(chat: OpenAIChat, ledger: MemoryLedger) -> None:
-    options = ("oil", "oil price", 'say "x" \\ y', "Größe 日本")
-    questions = [_question(f"Which topic has this text: {word}?", Choice(options)) for word in ("oil", "Japan", "quotes", "prices")]
-    answers = list(chat.ask(questions))
-    for answer in answers:
-        assert answer.outcome == "ok", answer.error
-        assert answer.text in options
-        assert answer.scores is not None
-        assert list(answer.scores) == list(options)
-        assert math.fsum(math.exp(score) for score in answer.scores.values()) == pytest.approx(1.0)
-    assert all(call.tokens_in > 0 and call.tokens_out > 0 for call in ledger.calls)
-    assert all(answer.from_ledger for answer in chat.ask(questions))
+class TestEmbedded(EngineContract):
+    """llama.cpp by its own dialect: a grammar."""
+
+    software = LLAMA_CPP
+
+    def test_alone_it_answers_the_same_twice(self, chat: OpenAIChat, engine: EngineSettings) -> None:
+        asked = [question("Tell a story.", Line(), 24, temperature=temperature) for temperature in (0.0, 0.9)]
+        texts = []
+        for _ in range(2):
+            with open_chat(engine, ledger=MemoryLedger(), run_id="run") as other:
+                texts.append([(answer.outcome, answer.text) for one in asked for answer in other.ask([one])])
+        assert texts[0] == texts[1]
 
 
-@pytest.mark.parametrize("option", ["a\nb", 'q"u"o', "back\\slash", "naïve 日本 🙂", "tab\there"])
-def test_every_character_survives_the_grammar(chat: OpenAIChat, option: str) -> None:
-    (answer,) = chat.ask([_question("Say it.", Choice((option,)))])
-    assert (answer.outcome, answer.text, answer.scores) == ("ok", option, {option: 0.0})
+class TestByUrl(EngineContract):
+    """The same server joined as any other: a JSON schema."""
 
+    software = LLAMA_CPP
+    openings_computed = SLOTS  # nobody copies it from slot to slot
+    all_listed = False
 
-def test_the_surer_option_has_the_higher_score(chat: OpenAIChat) -> None:
-    text = "The capital of France is"
-    (answer,) = chat.ask([_question(f"Complete: {text}", Choice(("Paris", "banana")))])
-    assert answer.scores is not None
-    assert answer.scores["Paris"] > answer.scores["banana"]
-    assert answer.text == "Paris"
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, tiny: Path) -> Iterator[EngineSettings]:
+        server = EmbeddedServer(_settings(), resolve_model(TINY))
+        yield _settings(kind="url", model="tiny", base_url=server.start())
+        server.stop()
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def ledger(cls) -> MemoryLedger:
+        return MemoryLedger()
 
-def test_an_object_has_its_class(chat: OpenAIChat) -> None:
-    (answer,) = chat.ask([_question("Give a short phrase about oil as JSON.", Structured(Phrase), 60)])
-    assert answer.outcome == "ok", answer.error
-    assert isinstance(answer.value, Phrase)
-
-
-def test_a_line_has_no_break(chat: OpenAIChat) -> None:
-    (answer,) = chat.ask([_question("Say hello.", Line(), 60)])
-    assert answer.outcome == "ok", answer.error
-    assert answer.text
-    assert "\n" not in answer.text
-
-
-def test_a_prompt_that_is_too_long_is_a_failed_row(chat: OpenAIChat) -> None:
-    (answer,) = chat.ask([_question("word " * 3000, Line())])
-    assert answer.outcome == "too_long"
+    @pytest.fixture(scope="class")
+    @classmethod
+    def chat(cls, engine: EngineSettings, ledger: MemoryLedger) -> Iterator[OpenAIChat]:
+        with open_chat(engine, ledger=ledger, run_id="url") as opened:
+            yield opened
 
 
 def test_the_identity_names_the_weights(chat: OpenAIChat) -> None:
@@ -115,11 +110,11 @@ def test_the_identity_names_the_weights(chat: OpenAIChat) -> None:
 
 
 def test_a_cached_run_starts_no_server(chat: OpenAIChat, ledger: MemoryLedger) -> None:
-    question = _question("Say hello once.", Choice(("hello", "bye")))
-    first = list(chat.ask([question]))
+    asked = question("Say hello once.", Choice(("hello", "bye")))
+    first = list(chat.ask([asked]))
     told: list[str] = []
     with open_chat(_settings(), ledger=ledger, run_id="again", on_status=told.append) as other:
-        assert [answer.text for answer in other.ask([question])] == [answer.text for answer in first]
+        assert [answer.text for answer in other.ask([asked])] == [answer.text for answer in first]
     assert told == []
 
 
@@ -127,11 +122,11 @@ def test_the_server_is_started_again_once(tiny: Path, tmp_path: Path) -> None:
     server = EmbeddedServer(_settings(concurrency=2), resolve_model(TINY), log_folder=tmp_path)
     chat = OpenAIChat([server], settings=_settings(concurrency=2), dialect=dialect_of("embedded"), ledger=MemoryLedger(), run_id="run")
     try:
-        assert [answer.outcome for answer in chat.ask([_question("one", Choice(("a", "b")))])] == ["ok"]
+        assert [answer.outcome for answer in chat.ask([question("one", Choice(("a", "b")))])] == ["ok"]
         first = server.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        assert [answer.outcome for answer in chat.ask([_question(word, Choice(("a", "b"))) for word in ("two", "three")])] == ["ok", "ok"]
+        assert [answer.outcome for answer in chat.ask([question(word, Choice(("a", "b"))) for word in ("two", "three")])] == ["ok", "ok"]
         assert server.pid != first
     finally:
         chat.close()
@@ -182,7 +177,7 @@ def test_a_port_in_use_is_said(tiny: Path) -> None:
             open_chat(_settings(port=port), ledger=MemoryLedger(), run_id="run") as chat,
             pytest.raises(EngineError, match=rf"Port {port} .* in use"),
         ):
-            list(chat.ask([_question("one", Line())]))
+            list(chat.ask([question("one", Line())]))
 
 
 def test_a_damaged_model_is_an_engine_error_with_the_log(tiny: Path, tmp_path: Path) -> None:
@@ -192,7 +187,7 @@ def test_a_damaged_model_is_an_engine_error_with_the_log(tiny: Path, tmp_path: P
         open_chat(_settings(model=str(damaged)), ledger=MemoryLedger(), run_id="run", log_folder=tmp_path) as chat,
         pytest.raises(EngineError, match=r"(?s)ended while starting.*corrupted or incomplete.*whole GGUF file"),
     ):
-        list(chat.ask([_question("one", Line())]))
+        list(chat.ask([question("one", Line())]))
 
 
 def test_a_start_that_takes_too_long_is_given_up(tiny: Path, tmp_path: Path) -> None:
@@ -215,8 +210,8 @@ def test_describe_says_what_is_there(tiny: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_scripted_chat_answers_as_a_real_one() -> None:
     chat = ScriptedChat(["yes", "maybe", '{"phrase": "oil"}', "a line"])
-    questions = [_question("a", Choice(("yes", "no"))), _question("b", Choice(("yes", "no")))]
-    questions += [_question("c", Structured(Phrase)), _question("d", Line())]
+    questions = [question("a", Choice(("yes", "no"))), question("b", Choice(("yes", "no")))]
+    questions += [question("c", Structured(Phrase)), question("d", Line())]
     answers = list(chat.ask(questions))
     assert [answer.outcome for answer in answers] == ["ok", "not_an_option", "ok", "ok"]
     assert dict(answers[0].scores or {}) == {"yes": pytest.approx(math.log(0.9)), "no": pytest.approx(math.log(0.1))}
@@ -225,11 +220,7 @@ def test_a_scripted_chat_answers_as_a_real_one() -> None:
 
 
 def _settings(**given: object) -> EngineSettings:
-    return EngineSettings.model_validate({"model": TINY, "context_tokens": 512, "concurrency": 4, "start_seconds": 60.0, **given})
-
-
-def _question(text: str, form: Choice | Structured | Line, max_tokens: int = 24) -> Question:
-    return Question("test", "prompt:1", (Message("user", text),), form, max_tokens=max_tokens)
+    return EngineSettings.model_validate({"model": TINY, "context_tokens": CONTEXT, "concurrency": SLOTS, "start_seconds": 60.0, **given})
 
 
 def _wait_for(true: object, seconds: float = 15.0) -> None:
