@@ -167,6 +167,7 @@ class VllmServer(_LocalServer):
         command = [*python_module("pipeline.serving.tied_child"), _vllm_python(), "-m", "vllm.entrypoints.openai.api_server"]
         command += ["--model", settings.model, "--served-model-name", settings.model, "--host", "127.0.0.1", "--port", str(port)]
         command += ["--max-model-len", str(settings.context_tokens), "--enable-prefix-caching"]
+        command += ["--enable-prompt-tokens-details"]  # else it does not say how much of a prompt was cached
         for option, number in (("--tensor-parallel-size", settings.tensor_parallel), ("--data-parallel-size", settings.data_parallel)):
             command += [option, str(number)] if number > 1 else []
         return [*command, *settings.arguments]
