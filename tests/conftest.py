@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from pipeline.settings import Project, load_project
@@ -14,6 +15,8 @@ from pipeline.stages import Session
 from pipeline.testing import ScriptedChat
 from tests.tiny import TinyEmbedder, knowing_reply, run_all, tiny_session, write_project
 
+# `CI=1` makes the examples the same each time (hypothesis sees to that); `--hypothesis-profile deep` looks harder.
+hypothesis.settings.register_profile("deep", max_examples=3000, deadline=None)
 Finished = tuple[Project, Path]
 
 

@@ -62,7 +62,14 @@ def test_imports_go_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=named)
 def test_a_library_is_imported_where_it_belongs_and_nowhere_else(path: Path) -> None:
-    homes = {"torch": "embedding", "sentence_transformers": "embedding", "duckdb": "store", "datasets": "corpus", "aiohttp": "serving", "tenacity": "serving"}
+    homes = {
+        "torch": "embedding",
+        "sentence_transformers": "embedding",
+        "duckdb": "store",
+        "datasets": "corpus",
+        "aiohttp": "serving",
+        "tenacity": "serving",
+    }
     own = part_of(path)
     for module, line in imports(path):
         library = module.split(".")[0]

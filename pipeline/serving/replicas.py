@@ -55,6 +55,7 @@ class Replica:
     address: str = ""
     life: int = 0
     up: bool = False
+    starting: bool = False
     in_flight: int = 0
     deaths: int = 0  # since its last answer
     failed: tuple[float, EngineError] | None = None  # when it could not be started, and why
@@ -145,7 +146,11 @@ class Replicas:
                     raise
 
     async def _start_now(self, replica: Replica) -> None:
-        replica.address = await asyncio.to_thread(replica.server.start)
+        replica.starting = True
+        try:
+            replica.address = await asyncio.to_thread(replica.server.start)
+        finally:
+            replica.starting = False
         replica.life += 1
         replica.up = True
 
@@ -165,10 +170,12 @@ class Replicas:
         task.add_done_callback(self._watches.discard)
 
     async def _first_back(self, gone: str = "No server answers.") -> None:
-        """Wait until one of the servers is back."""
+        """Wait until one of the servers is back; one that is being started has `engine.start_seconds` of its own."""
         patience = self._settings.patience_seconds
         until = time.monotonic() + patience
         while not self.up:
+            if any(replica.starting for replica in self._all):
+                until = time.monotonic() + patience
             if time.monotonic() >= until:
                 waited = f"It did not come back within {patience:g} s (engine.patience_seconds)."
                 raise EngineGoneError(f"{gone} {waited} Start it again and run once more; what was answered is kept.")

@@ -6,6 +6,7 @@ unchanged, after the server's Retry-After or a growing pause: that is `tenacity`
 """
 
 import asyncio
+import importlib.metadata
 import itertools
 import time
 from collections.abc import Iterator, Sequence
@@ -183,7 +184,7 @@ class Sender:
         session = self._session(replica.address)
         if self._reporting is None:
             self._reporting = asyncio.create_task(self._report(session))
-            self._accounts.server = await server_version(session, replica.address) if self._settings.kind == "vllm" else None
+            self._accounts.server = await self._software(session, replica.address)
         task = asyncio.current_task()
         replica.in_flight += 1
         self._accounts.meter.flew(1)
@@ -202,6 +203,12 @@ class Sender:
         if done.again != "transport":
             self._replicas.answered(replica)
         return done
+
+    async def _software(self, session: aiohttp.ClientSession, address: str) -> str | None:
+        """Name what serves, with its version, as far as it can be known beside the replies."""
+        if self._settings.kind == "embedded":
+            return f"llama.cpp in xllamacpp {importlib.metadata.version('xllamacpp')}"
+        return await server_version(session, address) if self._settings.kind == "vllm" else None
 
     def _learn(self, done: Exchange) -> None:
         """Let the flow see what came of a call."""
