@@ -40,7 +40,7 @@ from pipeline.testing import MemoryLedger
 
 ROOT = Path(__file__).resolve().parent.parent
 CALLS, EACH = 200_000, 20_000
-BLOCK, BLOCKS = 48, 8  # documents of a block; every other block goes to the bare loop
+BLOCK, BLOCKS = 90, 8  # documents of a block; every other block goes to the bare loop
 NAMES = "Music|Alarm|Weather|Calendar|Shopping List|Lighting|Transport|Cooking|News|Email|Date and Time|Audio Volume|Social Media|Play Games".split(
     "|"
 )
@@ -94,7 +94,7 @@ def beside_a_bare_loop(engine: EngineSettings) -> None:
     # stage, bare, bare, stage, ...: what drifts on the machine meets both alike
     staged = [block for number, block in enumerate(blocks) if number % 4 in {0, 3}]
     bare = [block for number, block in enumerate(blocks) if number % 4 in {1, 2}]
-    taxonomy, seconds = _taxonomy(NAMES), {"stage": 0.0, "bare": 0.0}
+    taxonomy, seconds, work = _taxonomy(NAMES), {"stage": 0.0, "bare": 0.0}, {"stage": 0.0, "bare": 0.0}
     (server,) = make_servers(engine, on_status=print)
     address = server.start()
     concurrency = first_limit(engine)
@@ -105,6 +105,7 @@ def beside_a_bare_loop(engine: EngineSettings) -> None:
         turns: Iterator[str] = itertools.islice(itertools.cycle(["stage", "bare", "bare", "stage"]), BLOCKS)
         count = 0
         for turn in turns:
+            before = sum(psutil.Process().cpu_times()[:2])
             if turn == "stage":
                 count += 1
                 seconds["stage"] += _stage(
@@ -112,12 +113,14 @@ def beside_a_bare_loop(engine: EngineSettings) -> None:
                 )
             else:
                 seconds["bare"] += asyncio.run(_bare(address, engine, project, taxonomy, bare.pop(0), concurrency))
+            work[turn] += sum(psutil.Process().cpu_times()[:2]) - before
             print(turn, {name: round(value, 1) for name, value in seconds.items()}, flush=True)
         calls = Store.open(store).rows("select count(*), count(*) filter (where outcome = 'ok') from llm_calls")[0]
     server.stop()
     n = BLOCK * BLOCKS // 2
     rates = {name: n / value for name, value in seconds.items()}
     print(f"\n{engine.kind} {engine.model}, {concurrency} in flight, n = {n} documents each; the stage made {calls[0]} calls, {calls[1]} of them ok")
+    print(f"processor time of the client for a document: bare {1000 * work['bare'] / n:.1f} ms, stage {1000 * work['stage'] / n:.1f} ms")
     print(f"bare loop {rates['bare']:.3f}/s   stage {rates['stage']:.3f}/s   ratio {rates['stage'] / rates['bare']:.3f}")
 
 

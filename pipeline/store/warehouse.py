@@ -71,7 +71,7 @@ class Warehouse:
     @contextlib.contextmanager
     def connected(self, mode: Mode) -> Iterator[Connection]:
         """Give a connection under the lock, outside any transaction."""
-        with self.translated(), self._locked(mode) as deadline, contextlib.closing(self._connect(mode, deadline)) as connection:
+        with self.translated(), self._locked(mode) as deadline, self._attached(mode, deadline) as connection:
             self._held.connection = (connection, mode)
             try:
                 yield connection
@@ -86,7 +86,7 @@ class Warehouse:
         temporary = self.published.with_name(f".{self.published.name}.{os.getpid()}.{threading.get_ident()}.tmp")
         with self.translated(), self._locked("write") as deadline:
             # Closed before copying: closing any handle of a file drops the locks that this process has on it.
-            with contextlib.closing(self._connect("write", deadline)) as connection:
+            with self._attached("write", deadline) as connection:
                 connection.execute("checkpoint")
             try:
                 self._copy(temporary)
@@ -156,15 +156,67 @@ class Warehouse:
             else:
                 return
 
-    def _connect(self, mode: Mode, deadline: float) -> Connection:
+    @contextlib.contextmanager
+    def _attached(self, mode: Mode, deadline: float) -> Iterator[Connection]:
+        """Open the file in an instance of DuckDB that is kept for the next time: making one takes five times as long as opening a file."""
+        connection = _INSTANCES.take(self.folder)
+        try:
+            self._attach(connection, mode, deadline)
+            yield connection
+            connection.execute("use memory")
+            connection.execute("detach warehouse")
+        except BaseException:  # what state it is in is not known
+            connection.close()
+            raise
+        _INSTANCES.give_back(self.folder, connection)
+
+    def _attach(self, connection: Connection, mode: Mode, deadline: float) -> None:
         # Our lock is held, so only a stranger (a SQL client on the private file) can still be in the way.
+        path = str(self.path).replace("'", "''")
         while True:
             try:
-                return duckdb.connect(str(self.path), read_only=mode == "read")
+                connection.execute(f"attach '{path}' as warehouse{' (read_only)' if mode == 'read' else ''}")
             except duckdb.IOException as error:
                 if "Could not set lock" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(random.uniform(0.05, 0.5))
+            else:
+                connection.execute("use warehouse")
+                return
+
+
+class _Instances:
+    """Instances of DuckDB without a file, kept for the next time; each spills into one folder where memory does not suffice."""
+
+    most = 2
+
+    def __init__(self) -> None:
+        self._idle: list[tuple[Path, Connection]] = []
+        self._lock = threading.Lock()
+
+    def take(self, folder: Path) -> Connection:
+        with self._lock:
+            for place, (owner, connection) in enumerate(self._idle):
+                if owner == folder:
+                    del self._idle[place]
+                    return connection
+        return duckdb.connect(config={"temp_directory": str(folder / "warehouse.duckdb.tmp")})
+
+    def give_back(self, folder: Path, connection: Connection) -> None:
+        with self._lock:
+            self._idle.append((folder, connection))
+            surplus = self._idle[: -self.most]
+            self._idle = self._idle[-self.most :]
+        for _, other in surplus:
+            other.close()
+
+    def forget(self) -> None:
+        """Leave the parent's instances alone in a forked child."""
+        self.__init__()  # type: ignore[misc]
+
+
+_INSTANCES = _Instances()
+os.register_at_fork(after_in_child=_INSTANCES.forget)
 
 
 @contextlib.contextmanager
