@@ -40,7 +40,7 @@ from pipeline.testing import MemoryLedger
 
 ROOT = Path(__file__).resolve().parent.parent
 CALLS, EACH = 200_000, 20_000
-BLOCK, BLOCKS = 90, 8  # documents of a block; every other block goes to the bare loop
+BLOCK, BLOCKS = 180, 4  # documents of a block; every other block goes to the bare loop
 NAMES = "Music|Alarm|Weather|Calendar|Shopping List|Lighting|Transport|Cooking|News|Email|Date and Time|Audio Volume|Social Media|Play Games".split(
     "|"
 )

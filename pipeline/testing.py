@@ -72,6 +72,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         """Start empty."""
         self.calls: list[Call] = []
+        self.notes: list[Call] = []
         self.found = 0
 
     def find(self, keys: Sequence[str]) -> Mapping[str, str]:
@@ -81,6 +82,17 @@ class MemoryLedger:
         self.found += len(answers)
         return answers
 
+    def note(self, call: Call) -> None:
+        """Keep it with the notes."""
+        self.notes.append(call)
+
     def record(self, calls: Sequence[Call]) -> None:
         """Append calls."""
         self.calls.extend(calls)
+
+    def clear_notes(self) -> None:
+        """Forget the notes."""
+        self.notes.clear()
+
+    def close(self) -> None:
+        """Do nothing."""

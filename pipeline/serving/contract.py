@@ -137,5 +137,14 @@ class Ledger(Protocol):
     def find(self, keys: Sequence[str]) -> Mapping[str, str]:
         """Find the answers (JSON) of successful calls among these keys."""
 
+    def note(self, call: Call) -> None:
+        """Keep a call safe from the death of this process, at little cost, until it is recorded."""
+
     def record(self, calls: Sequence[Call]) -> None:
         """Append calls."""
+
+    def clear_notes(self) -> None:
+        """Forget what was noted, because all of it is recorded."""
+
+    def close(self) -> None:
+        """Give up what noting needs."""

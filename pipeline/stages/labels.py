@@ -20,8 +20,9 @@ def annotations(session: Session) -> tuple[int, int]:
     session.store.mark_current(llm_annotator_id=annotator.annotator_id)
     try:
         for outcome in session.progress.track(outcomes, total=len(pending), what="labels", size=lambda o: len(o.records) + len(o.failures)):
-            session.store.save(list(outcome.records))
-            session.store.save_failures("annotations", spec, outcome.failures, answered=[label.text_hash for label in outcome.records])
+            with session.store.writer():
+                session.store.save(list(outcome.records))
+                session.store.save_failures("annotations", spec, outcome.failures, answered=[label.text_hash for label in outcome.records])
             made += len(outcome.records) + len(outcome.failures)
     except BudgetReachedError as reached:  # what is labelled teaches a student all the same
         if not made and len(pending) == len(wanted):

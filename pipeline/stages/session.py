@@ -102,6 +102,7 @@ class Session:
         self.run_id = run_id or new_run_id()
         self.progress: Progress = progress or Quiet()
         self.store = Store.open(self.folder)
+        StoreLedger(self.store).recover()  # what a killed run had noted and not recorded
         self._stack = contextlib.ExitStack()
         self._chat = chat
         self._chats: dict[EngineSettings, OpenAIChat] = {}

@@ -25,9 +25,10 @@ def summaries(session: Session) -> tuple[int, int]:
     made = 0
     try:
         for outcome in session.progress.track(outcomes, total=len(pending), what="summaries", size=lambda o: len(o.records) + len(o.failures)):
-            session.store.save(list(outcome.records))
             answered = [summary.text_hash for summary in outcome.records]
-            session.store.save_failures("summaries", spec, outcome.failures, answered=answered)
+            with session.store.writer():
+                session.store.save(list(outcome.records))
+                session.store.save_failures("summaries", spec, outcome.failures, answered=answered)
             made += len(outcome.records) + len(outcome.failures)
     except BudgetReachedError as reached:
         raise BudgetReachedError(f"{reached} Left: {len(pending) - made} of {len(wanted)} summaries, and all that follows.") from reached
