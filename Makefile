@@ -64,6 +64,7 @@ test-vllm: $(READY) $(VLLM_READY)
 bench: $(READY)
 	$(BIN)/python bench/demo.py
 	$(BIN)/python bench/scoring.py
+	for part in instant embedded prefix; do $(BIN)/python bench/serving.py $$part || exit 1; done
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) .linnaeus .mypy_cache .ruff_cache .pytest_cache .hypothesis

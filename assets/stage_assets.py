@@ -11,8 +11,6 @@ from pipeline.stages import ROLE_OF, STAGES, run_stage
 __all__ = ["project_assets"]
 
 
-
-
 def project_assets(project: Project) -> list[dg.AssetsDefinition]:
     """Make an asset for each stage."""
     return [_stage_asset(project, stage) for stage in STAGES]
