@@ -192,6 +192,7 @@ class _Instances:
 
     def __init__(self) -> None:
         self._idle: list[tuple[Path, Connection]] = []
+        self._parents: list[object] = []  # what a forked child must keep and never touch
         self._lock = threading.Lock()
 
     def take(self, folder: Path) -> Connection:
@@ -211,8 +212,9 @@ class _Instances:
             other.close()
 
     def forget(self) -> None:
-        """Leave the parent's instances alone in a forked child."""
-        self.__init__()  # type: ignore[misc]
+        """Leave the parent's instances alone in a forked child: even closing them there would crash it."""
+        self._parents.append(self._idle)
+        self._idle, self._lock = [], threading.Lock()
 
 
 _INSTANCES = _Instances()

@@ -1,5 +1,6 @@
 """The store survives kills, crowds, damage and full disks, and says what to do."""
 
+import gc
 import os
 import shutil
 import signal
@@ -262,3 +263,18 @@ def test_a_full_disk_while_publishing_keeps_the_old_copy(tmp_path: Path) -> None
     assert "is full" in output
     assert store.query("select count(*) as n from summaries")[1] == [(10,)]
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.endswith(".tmp")) == []
+
+
+def test_a_forked_child_opens_the_store_anew(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "store")
+    store.mark_current(key="parent")
+    child = os.fork()
+    if child == 0:
+        try:
+            store.mark_current(other="child")
+            gc.collect()
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert (store.current("key"), store.current("other")) == ("parent", "child")
