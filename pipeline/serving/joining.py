@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pipeline.errors import EngineError
 from pipeline.serving.locks import Lock, wait_for_lock
-from pipeline.serving.processes import answers, child_environment, free_port, last_lines, python_module
+from pipeline.serving.processes import answers, child_environment, free_port, is_free, last_lines, python_module
 from pipeline.serving.server_folder import ServerFolder, ServerRecord, server_folders
 
 __all__ = ["Joined", "ServerPlan", "join_server"]
@@ -148,15 +148,26 @@ def _wait_for_end(folder: ServerFolder) -> None:
 def _wait_for_port(plan: ServerPlan, on_status: Callable[[str], None]) -> None:
     """Wait while another server of ours that nobody uses any more holds the port."""
     tell, end = _Teller(f"{plan.title}: waiting for another server to leave port {plan.port}", on_status), time.monotonic() + END_SECONDS
-    while plan.port is not None and time.monotonic() < end and any(_lingers_on(folder, plan.port) for folder in server_folders()):
+    while plan.port is not None and time.monotonic() < end and not is_free(plan.port):
+        if not any(_may_leave(folder, plan.port) for folder in server_folders()):
+            return
         tell.at(0.0)
         time.sleep(POLL_SECONDS)
 
 
-def _lingers_on(folder: ServerFolder, port: int) -> bool:
-    record = folder.read()
-    if record is None or record.port != port or not folder.kept():
+def _may_leave(folder: ServerFolder, port: int) -> bool:
+    """Say whether a server of ours that nobody uses any more lingers on a port, or is about to end."""
+    if not folder.kept():
         return False
+    record = folder.read()
+    if record is None:  # ending, which takes it a moment
+        return True
+    if record.port != port:
+        return False
+    shared = Lock.take(folder.users_lock, shared=True)
+    if shared is None:  # its keeper has it alone, to end the server
+        return True
+    shared.release()
     alone = Lock.take(folder.users_lock)
     if alone is not None:
         alone.release()

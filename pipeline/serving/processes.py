@@ -10,7 +10,7 @@ import httpx
 
 from pipeline.errors import EngineError
 
-__all__ = ["answers", "child_environment", "free_port", "last_lines", "python_module"]
+__all__ = ["answers", "child_environment", "free_port", "is_free", "last_lines", "python_module"]
 
 LOG_LINES = 15
 ANSWER_SECONDS = 5.0
@@ -34,14 +34,23 @@ def child_environment() -> dict[str, str]:
 
 def free_port(wanted: int | None) -> int:
     """Give the wanted port, or any free one; EngineError where the wanted one is taken."""
+    if wanted is not None and not is_free(wanted):
+        raise EngineError(f"Port {wanted} on 127.0.0.1 is in use. Free it, set engine.port to another, or leave it out to get a free one.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", wanted or 0))
+        return int(probe.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Say whether a port of 127.0.0.1 can be served on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted or 0))
-        except OSError as error:
-            message = f"Port {wanted} on 127.0.0.1 is in use. Free it, set engine.port to another, or leave it out to get a free one."
-            raise EngineError(message) from error
-        return int(probe.getsockname()[1])
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def last_lines(log: Path) -> str:
