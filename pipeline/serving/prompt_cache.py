@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from pipeline.serving.remote import root_of
 from pipeline.serving.server_folder import server_folders
 
 __all__ = ["share_prompt_cache"]
@@ -18,7 +19,7 @@ SECONDS = 60.0  # a busy slot is waited for
 
 def share_prompt_cache(address: str, from_slot: int, slots: int) -> bool:
     """Copy the prompt cache of a slot to all others, 0 to `slots` - 1; False where the server cannot or has nothing to copy."""
-    root = address.rstrip("/").removesuffix("/v1")
+    root = root_of(address)
     folder = _slots_folder(root)
     if folder is None or from_slot not in range(slots):  # llama.cpp takes a slot beyond the last for another
         return False

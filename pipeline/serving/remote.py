@@ -11,7 +11,7 @@ import httpx
 from pipeline.errors import EngineError
 from pipeline.settings import EngineSettings
 
-__all__ = ["RemoteServer", "is_loopback", "list_models", "refused_certificate", "refused_key", "server_key", "tls_of"]
+__all__ = ["RemoteServer", "is_loopback", "list_models", "refused_certificate", "refused_key", "root_of", "server_key", "tls_of"]
 
 PROBE_SECONDS = 15.0
 ALIVE_SECONDS = 5.0
@@ -59,6 +59,11 @@ def is_loopback(address: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def root_of(address: str) -> str:
+    """Give a server's root, beside its OpenAI-compatible part."""
+    return address.rstrip("/").removesuffix("/v1")
 
 
 def server_key(settings: EngineSettings) -> str | None:

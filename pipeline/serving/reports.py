@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 
 from pipeline.serving.contract import Message
+from pipeline.serving.remote import root_of
 
 __all__ = ["count_tokens", "queue_length", "server_version"]
 
@@ -19,7 +20,7 @@ TROUBLE = (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError)
 async def queue_length(session: aiohttp.ClientSession, address: str) -> float | None:
     """Read how many calls wait in the server's own queue, all its engines together; None where it keeps no such figure."""
     try:
-        async with session.get(f"{_root(address)}/metrics", timeout=SECONDS) as reply:
+        async with session.get(f"{root_of(address)}/metrics", timeout=SECONDS) as reply:
             found = WAITING.findall(await reply.text()) if reply.status == 200 else []
             return sum(float(value) for value in found) if found else None
     except TROUBLE:
@@ -29,7 +30,7 @@ async def queue_length(session: aiohttp.ClientSession, address: str) -> float | 
 async def server_version(session: aiohttp.ClientSession, address: str) -> str | None:
     """Read the version of a vLLM server; None where it is none, or keeps it to itself."""
     try:
-        async with session.get(f"{_root(address)}/version", timeout=SECONDS) as reply:
+        async with session.get(f"{root_of(address)}/version", timeout=SECONDS) as reply:
             return f"vllm {(await reply.json())['version']}" if reply.status == 200 else None
     except TROUBLE:
         return None
@@ -41,7 +42,7 @@ async def count_tokens(session: aiohttp.ClientSession, address: str, model: str,
     :return: the tokens, and the longest context of the model where the server says it; None where it counts none.
     """
     turns = [{"role": message.role, "content": message.content} for message in messages]
-    root = _root(address)
+    root = root_of(address)
     try:
         counted = await _post(session, f"{root}/tokenize", {"model": model, "messages": turns, "add_generation_prompt": True})
         if counted is not None and "count" in counted:  # vLLM
@@ -54,11 +55,6 @@ async def count_tokens(session: aiohttp.ClientSession, address: str, model: str,
         return None if tokens is None else (len(tokens["tokens"]), None)
     except TROUBLE:
         return None
-
-
-def _root(address: str) -> str:
-    """Give a server's root, beside its OpenAI-compatible part."""
-    return address.rstrip("/").removesuffix("/v1")
 
 
 async def _post(session: aiohttp.ClientSession, url: str, body: dict[str, object]) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ import importlib.util
 import logging
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -31,7 +32,7 @@ VLLM_LINGER_SECONDS = 60.0  # a start takes a minute or more
 EMBEDDED_SLOTS = 4  # the prompts that two to eight cores can work on without each waiting for all others
 
 
-class _LocalServer:
+class _LocalServer(ABC):
     """The part that both kinds share: a place among the users of a server."""
 
     started_here = True
@@ -71,11 +72,13 @@ class _LocalServer:
             self._joined.leave()
             self._joined = None
 
+    @abstractmethod
     def _parts(self) -> Mapping[str, object]:
-        raise NotImplementedError
+        """Give everything that determines the server."""
 
+    @abstractmethod
     def _plan(self) -> ServerPlan:
-        raise NotImplementedError
+        """Say what to run, and what to tell a person if it does not come up."""
 
     def _link_log(self, folder: ServerFolder) -> None:
         if self._log_folder is None:
