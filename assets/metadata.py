@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipeline.records import StageServing
+from pipeline.call_records import StageServing
 from pipeline.stages import Report, Session
 from pipeline.stages.overview import evaluation_table, label_counts, sample_labels, taxonomy_table
 

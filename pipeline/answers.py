@@ -2,16 +2,25 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["CategoryAnswer", "SummaryAnswer"]
+__all__ = ["CategoryAnswer", "FacetAnswer", "FacetExampleAnswer", "TieBreakAnswer"]
 
 
-class SummaryAnswer(BaseModel):
-    """A summary and a topic phrase."""
+class FacetExampleAnswer(BaseModel):
+    """A made-up text and its answer."""
 
     model_config = ConfigDict(extra="forbid")
 
-    summary: str = Field(min_length=1, max_length=1200)
-    phrase: str = Field(min_length=1, max_length=60)
+    text: str = Field(min_length=3, max_length=160)
+    answer: str = Field(min_length=2, max_length=48)
+
+
+class FacetAnswer(BaseModel):
+    """The question to ask of each text, with examples."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: str = Field(min_length=5, max_length=140)
+    examples: list[FacetExampleAnswer] = Field(min_length=4, max_length=4)
 
 
 class CategoryAnswer(BaseModel):
@@ -21,3 +30,12 @@ class CategoryAnswer(BaseModel):
 
     name: str = Field(min_length=1, max_length=40)
     description: str = Field(min_length=1, max_length=140)
+
+
+class TieBreakAnswer(BaseModel):
+    """What tells each of two categories from the other."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    first: str = Field(min_length=3, max_length=90)
+    second: str = Field(min_length=3, max_length=90)

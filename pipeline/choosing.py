@@ -21,7 +21,7 @@ def ask_category(texts: Iterable[str], *, taxonomy: Taxonomy, chat: Chat, projec
 
     :return: for each text in order the answer, and whether only a part of the text was shown.
     """
-    categories = [*taxonomy.categories, NONE_FITS]
+    categories = [*taxonomy.leaves, NONE_FITS]
     form = Choice(tuple(category.name for category in categories))
     about = {"use_case": project.use_case, "categories": categories}
     prompt = DocumentPrompt(load_prompt("annotate"), form, purpose=purpose, chat=chat, project=project, **about)

@@ -10,6 +10,7 @@ LinnaeusError
 ├── ExamFailedError         a model failed what its role needs, and the project refuses to run with it
 ├── PromptError             a prompt file or its variables are wrong
 ├── TaxonomyError           no valid taxonomy could be made
+│   └── TaxonomyFileError        a file of categories: every mistake at once, before anything is changed
 ├── TrainingError           the labels do not allow a student to be trained
 ├── ArtefactError           a stored student is damaged or does not belong here
 └── StoreError              the DuckDB file cannot be opened, locked or written
@@ -37,6 +38,7 @@ __all__ = [
     "StoreError",
     "StoreLockedError",
     "TaxonomyError",
+    "TaxonomyFileError",
     "TrainingError",
     "WeightsError",
 ]
@@ -80,6 +82,10 @@ class PromptError(LinnaeusError):
 
 class TaxonomyError(LinnaeusError):
     """Report that no valid taxonomy could be made."""
+
+
+class TaxonomyFileError(TaxonomyError):
+    """Report every mistake of a taxonomy file."""
 
 
 class TrainingError(LinnaeusError):

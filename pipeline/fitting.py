@@ -120,7 +120,7 @@ def open_place(prompt: Prompt, **inputs: Any) -> Callable[[str], Messages]:
     """Fill in a prompt but for its text, and give a function that puts a text in: what is the same for all documents is rendered once."""
     turns = prompt.render(text=PLACE, **inputs)
     places = [number for number, turn in enumerate(turns) for _ in range(turn.content.count(PLACE))]
-    at = places[0] if len(places) == 1 and AS_DATA in prompt.turns[places[0]][1] else None
+    at = places[0] if places == [len(turns) - 1] and AS_DATA in prompt.turns[-1].body else None
     before, _, after = turns[at].content.partition(PLACE) if at is not None else ("", "", "")
     if at is None or not before or not after:  # rendering strips a turn, and so would strip a text at its edge
         return lambda text: prompt.render(text=text, **inputs)

@@ -2,13 +2,15 @@
 
 A file in `prompts/` opens with YAML between two `---` lines (class `FrontMatter`; unknown keys are refused) and goes on
 with turns, each headed by a line `@system`, `@user` or `@assistant`. Document text goes through the filter `data`, which
-takes away its power to close the delimiter or to imitate a turn of the conversation.
+takes away its power to close the delimiter or to imitate a turn of the conversation. Turns between `@for NAME in INPUT` and
+`@end` are rendered once for each item of a list.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,12 +23,12 @@ from pipeline.errors import PromptError
 from pipeline.ids import content_id
 from pipeline.serving.contract import Message
 
-__all__ = ["PROMPT_FOLDER", "FrontMatter", "Prompt", "as_data", "load_prompt", "prompt_names"]
+__all__ = ["PROMPT_FOLDER", "FrontMatter", "Prompt", "Turn", "as_data", "load_prompt", "prompt_names"]
 
 PROMPT_FOLDER = Path(__file__).resolve().parent.parent / "prompts"
 # What opens or closes a delimiter of ours, or a turn or instruction in the chat templates of known model families.
 POWERFUL = re.compile(r"</|<\||\|>|<\uff5c|\uff5c>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?=/?s>)", re.IGNORECASE)
-TURN = re.compile(r"^@(system|user|assistant)[ \t]*$", re.MULTILINE)
+TURN = re.compile(r"^@(system|user|assistant|end|for [a-z_]+ in [a-z_]+)[ \t]*$", re.MULTILINE)
 
 
 class FrontMatter(BaseModel):
@@ -42,17 +44,28 @@ class FrontMatter(BaseModel):
 
 
 @dataclass(frozen=True)
+class Turn:
+    """One turn's template; one of a loop is rendered for each item of the input `each`, as `item`."""
+
+    role: Literal["system", "user", "assistant"]
+    body: str
+    item: str = ""
+    each: str = ""
+
+
+@dataclass(frozen=True)
 class Prompt:
     """One prompt file, checked and ready to render."""
 
     name: str
     about: FrontMatter
-    turns: tuple[tuple[Literal["system", "user", "assistant"], str], ...]
+    turns: tuple[Turn, ...]
 
     @property
     def fingerprint(self) -> str:
         """Name the prompt and hash all that is in the file: part of the key of every row made with it."""
-        return f"{self.name}@{content_id('prompt', [self.about.model_dump(), self.turns])}"
+        turns = [[turn.role, turn.body, *filter(None, (turn.item, turn.each))] for turn in self.turns]
+        return f"{self.name}@{content_id('prompt', [self.about.model_dump(), turns])}"
 
     def render(self, **inputs: Any) -> tuple[Message, ...]:
         """Fill in the inputs.
@@ -65,7 +78,12 @@ class Prompt:
                 f"Prompt {self.name} takes the inputs {', '.join(self.about.inputs)};"
                 f" missing: {', '.join(sorted(missing)) or 'none'}; unknown: {', '.join(sorted(unknown)) or 'none'}."
             )
-        return tuple(Message(role, _environment().from_string(body).render(**inputs).strip()) for role, body in self.turns)
+        messages: list[Message] = []
+        for (item, each), turns in groupby(self.turns, key=lambda turn: (turn.item, turn.each)):
+            templates = [(turn.role, _environment().from_string(turn.body)) for turn in turns]
+            for more in [{item: value} for value in inputs[each]] if each else [{}]:
+                messages += [Message(role, template.render(**inputs, **more).strip()) for role, template in templates]
+        return tuple(messages)
 
 
 def as_data(text: str) -> str:
@@ -107,20 +125,32 @@ def _load(name: str, folder: Path) -> Prompt:
     return prompt
 
 
-def _turns(file: str, body: str) -> tuple[tuple[Literal["system", "user", "assistant"], str], ...]:
+def _turns(file: str, body: str) -> tuple[Turn, ...]:
     pieces = TURN.split(body)
     if len(pieces) < 3 or pieces[0].strip():
         raise PromptError(f"{file} must hold turns, each headed by a line @system, @user or @assistant.")
-    return tuple((role, text.strip("\n")) for role, text in zip(pieces[1::2], pieces[2::2], strict=True))  # type: ignore[misc]
+    turns: list[Turn] = []
+    item = each = ""
+    for head, text in zip(pieces[1::2], pieces[2::2], strict=True):
+        if head.startswith("for ") or head == "end":
+            if text.strip() or (head == "end") != bool(item):
+                raise PromptError(f"{file}: @for NAME in INPUT and @end must come in pairs, with turns between them.")
+            _, item, _, each = head.split() if head != "end" else ("", "", "", "")
+        else:
+            turns.append(Turn(head, text.strip("\n"), item, each))  # type: ignore[arg-type]
+    if item:
+        raise PromptError(f"{file}: @for {item} in {each} has no @end.")
+    return tuple(turns)
 
 
 def _check_variables(prompt: Prompt) -> None:
     used: set[str] = set()
-    for _, body in prompt.turns:
+    for turn in prompt.turns:
         try:
-            used |= jinja2.meta.find_undeclared_variables(_environment().parse(body))
+            found = jinja2.meta.find_undeclared_variables(_environment().parse(turn.body))
         except jinja2.TemplateSyntaxError as error:
             raise PromptError(f"Prompt {prompt.name} is not a valid template: {error}") from error
+        used |= (found - {turn.item}) | ({turn.each} if turn.each else set())
     if used != set(prompt.about.inputs):
         raise PromptError(f"Prompt {prompt.name} declares the inputs {sorted(prompt.about.inputs)} and uses {sorted(used)}.")
 

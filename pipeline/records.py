@@ -7,28 +7,30 @@ row (summary, label, prediction). An *annotator* is whoever gives a label: a mod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 __all__ = [
     "Annotator",
     "AnnotatorKind",
-    "Call",
     "Category",
+    "CategoryStatus",
     "Change",
     "ChangeKind",
     "Document",
     "Evaluation",
-    "ExamResult",
+    "Facet",
+    "FacetExample",
+    "FacetSource",
     "Failure",
     "Label",
+    "Measure",
     "Outcome",
-    "PlannedStage",
     "Prediction",
     "Reject",
-    "StageServing",
     "Student",
     "Summary",
     "Taxonomy",
+    "TaxonomyStage",
     "Vector",
 ]
 
@@ -36,6 +38,9 @@ T = TypeVar("T")
 Vector = Sequence[float]
 AnnotatorKind = Literal["llm", "teacher", "human"]
 ChangeKind = Literal["add", "rename", "merge", "split", "drop", "move"]
+FacetSource = Literal["user", "generator", "use_case"]
+CategoryStatus = Literal["open", "seed", "locked", "frozen"]
+TaxonomyStage = Literal["generate", "update", "review", "select", "deepen", "describe", "apply", "given", "baseline"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,25 @@ class Outcome(Generic[T]):
         return {"records": len(self.records), **Counter(f"failed_{failure.reason}" for failure in self.failures)}
 
 
+class FacetExample(TypedDict):
+    """A text, and the answer to a facet's question about it."""
+
+    text: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Facet:
+    """A use case as the question that is asked of each text, with examples; `source` says who wrote it."""
+
+    facet_id: str
+    name: str
+    use_case: str
+    question: str
+    examples: Sequence[FacetExample]
+    source: FacetSource
+
+
 @dataclass(frozen=True)
 class Summary:
     """A text's summary and topic phrase for one use case."""
@@ -102,13 +126,27 @@ class Summary:
 
 @dataclass(frozen=True)
 class Category:
-    """One category of a taxonomy; `category_id` stays the same through renames and updates."""
+    """One category of a taxonomy; `category_id` stays the same through renames and updates.
+
+    An `open` category may become anything. A `seed` was given by a person to start from and may change all the same. A
+    `locked` one keeps its name, description and place, while documents come and go. A `frozen` one keeps its members too.
+    """
 
     category_id: str
     name: str
     description: str
     parent_id: str | None = None
     members: Sequence[str] = ()  # text hashes that the category cites, surest first
+    cues: Sequence[str] = ()  # what a text says that belongs here
+    exclusions: Sequence[str] = ()  # what belongs elsewhere, and where
+    examples: Sequence[str] = ()  # text hashes of clear members
+    near_misses: Sequence[str] = ()  # text hashes of texts that look like members and belong elsewhere
+    status: CategoryStatus = "open"
+
+    @property
+    def kept(self) -> bool:
+        """Say whether only a person may rename, merge, move or drop it."""
+        return self.status in {"locked", "frozen"}
 
 
 @dataclass(frozen=True)
@@ -116,13 +154,23 @@ class Taxonomy:
     """An immutable version of the categories, with what it was made from."""
 
     taxonomy_id: str
-    stage: Literal["generate", "update", "review", "baseline"]
+    stage: TaxonomyStage
     step: int
     parent_id: str | None
     use_case: str
     method: str
     categories: Sequence[Category]
     rating: float | None = None  # share of the minibatch that the parent version already covered, 0 to 1
+    facet: str = "main"
+    candidate: int = 0  # which of the passes made side by side
+    guide: str = ""  # how to label by it, in words
+    note: str = ""  # why this version, in words
+
+    @property
+    def leaves(self) -> Sequence[Category]:
+        """List the categories that labels are given in: those with none below them, in order."""
+        above = {category.parent_id for category in self.categories}
+        return tuple(category for category in self.categories if category.category_id not in above)
 
     def names(self) -> list[str]:
         """List the category names in order."""
@@ -131,6 +179,20 @@ class Taxonomy:
     def by_name(self, name: str) -> Category:
         """Find the category with exactly this name; KeyError where there is none."""
         return {category.name: category for category in self.categories}[name]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure about a version of a taxonomy; `size` is the number of categories it was measured at, where it was measured at several."""
+
+    taxonomy_id: str
+    metric: str
+    value: float
+    n: int
+    size: float = -1.0  # -1 where the figure is about the version as it is
+    low: float | None = None
+    high: float | None = None
+    judge: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,81 +269,3 @@ class Evaluation:
     high: float | None
     n: int
     judge: str
-
-
-@dataclass(frozen=True)
-class Call:
-    """One attempt at one question to a model: a row of the ledger."""
-
-    call_key: str
-    run_id: str
-    purpose: str
-    model: str
-    prompt: str
-    attempt: int
-    tokens_in: int
-    tokens_cached: int
-    tokens_out: int
-    milliseconds: float
-    finish_reason: str | None
-    outcome: str  # "ok", or the name of what went wrong
-    error: str | None
-    answer: str | None  # JSON of the answer, with option scores; None where the call failed
-    raw: str | None  # the server's text, kept where the answer could not be used, or always by engine.keep_answers
-    server: str | None = None  # software and version
-    answer_form: str | None = None  # kind@hash of the options or the schema
-    parameters: Mapping[str, Any] | None = None
-    seed: int | None = None
-    cost: float | None = None  # by engine.prices
-
-
-@dataclass(frozen=True)
-class PlannedStage:
-    """What a plan predicts of one stage."""
-
-    plan_id: str
-    stage: str
-    rows: int
-    calls: int
-    tokens_in: int
-    tokens_out: int
-    seconds: float
-    cost: float | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class ExamResult:
-    """How a model did in one skill."""
-
-    exam_id: str
-    model: str
-    skill: str
-    passed: int
-    asked: int
-    needed: float  # share from which the skill counts as passed, 0 to 1
-    tokens_per_second: float | None
-
-
-@dataclass(frozen=True)
-class StageServing:
-    """What one stage asked of one model, and how busy it kept the server."""
-
-    run_id: str
-    stage: str
-    model: str
-    server: str | None
-    questions: int
-    from_ledger: int
-    calls: int
-    failed_calls: int
-    tokens_in: int
-    tokens_cached: int
-    tokens_out: int
-    cost: float | None
-    seconds: float  # from the first question to the last answer
-    busy_seconds: float  # of them with at least one call in flight
-    in_flight: float  # mean over the busy time
-    most_in_flight: int
-    queued: float | None  # in the server's own queue, mean over its reports
-    most_queued: float | None

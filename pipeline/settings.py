@@ -4,18 +4,20 @@ Unknown keys are refused and every mistake is listed at once, before anything is
 the project file. Keys of servers are never written here: `engine.key_env` names the environment variable.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
 
 from pipeline.engine_settings import BudgetSettings, EngineSettings, PriceSettings, Settings, Text
 from pipeline.errors import ProjectError
+from pipeline.taxonomy_settings import FacetExampleSettings, FacetSettings, SizeRange, TaxonomySettings
 from pipeline.text import Keep
 
 __all__ = [
+    "MAIN",
     "NAME",
     "ROLES",
     "AnnotationSettings",
@@ -23,6 +25,8 @@ __all__ = [
     "CorpusSettings",
     "EngineSettings",
     "EvaluationSettings",
+    "FacetExampleSettings",
+    "FacetSettings",
     "PriceSettings",
     "Project",
     "Role",
@@ -36,6 +40,7 @@ __all__ = [
 Role = Literal["generator", "annotator"]  # what a model is asked for: the taxonomy, or the labels
 ROLES: tuple[Role, ...] = ("generator", "annotator")
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
+MAIN = "main"  # the facet of the project's own use case
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 
 
@@ -52,34 +57,6 @@ class CorpusSettings(Settings):
     metadata: tuple[Text, ...] = Field((), description="Columns to keep beside the text.")
     split: Text = Field("train", description="Split of a hub data set.")
     limit: int | None = Field(None, gt=0, description="Read only this many rows.")
-
-
-class SizeRange(Settings):
-    """How few and how many categories are wanted."""
-
-    min: int = Field(ge=2, le=200)
-    max: int = Field(ge=2, le=200)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "SizeRange":
-        if self.min > self.max:
-            raise ValueError(f"taxonomy size: min {self.min} is larger than max {self.max}")
-        return self
-
-
-class TaxonomySettings(Settings):
-    """How the categories are found."""
-
-    size: SizeRange = Field(SizeRange(min=8, max=20), description="Number of categories: an exact number, or {min, max} to choose within.")
-    sample: int = Field(300, ge=10, description="Documents the categories are induced from.")
-    minibatch: int = Field(200, ge=10, description="Documents of one step: the first makes the categories, each further one updates them.")
-    summary_words: int = Field(25, ge=5, le=200, description="Longest summary; shorter texts are their own summary.")
-    language: Text = Field("English", description="Language of phrases, names and descriptions.")
-
-    @field_validator("size", mode="before")
-    @classmethod
-    def _exact_number_as_range(cls, size: Any) -> Any:
-        return {"min": size, "max": size} if isinstance(size, int) and not isinstance(size, bool) else size
 
 
 class AnnotationSettings(Settings):
@@ -125,6 +102,9 @@ class Project(Settings):
     budget: BudgetSettings = BudgetSettings()
     embedder: Literal["all-minilm-l6-v2"] = Field("all-minilm-l6-v2", description="Sentence embedder for grouping and for the students.")
     taxonomy: TaxonomySettings = TaxonomySettings()
+    facets: Mapping[Name, FacetSettings] = Field(
+        {}, description="Further taxonomies on the same corpus, each with its use case, as {urgency: {use_case: ...}}."
+    )
     annotation: AnnotationSettings = AnnotationSettings()
     students: tuple[StudentSettings, ...] = Field((StudentSettings(),), min_length=1, max_length=1)
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -144,6 +124,19 @@ class Project(Settings):
         if self.budget.money is not None and any(self.engine_of(role).prices is None for role in ROLES):
             raise ValueError("budget.money is set, but an engine has no prices; give engine.prices, as {input: 0.15, output: 0.6}")
         return self
+
+    def facet(self, name: str) -> "Project":
+        """Give the project as one facet sees it: with its use case and what it says of its taxonomy."""
+        if name == MAIN:
+            return self
+        facet = self.facets[name]
+        changes = {"question": facet.question, "examples": facet.examples, "seeds": facet.seeds, "size": facet.size or self.taxonomy.size}
+        return self.model_copy(update={"use_case": facet.use_case, "taxonomy": self.taxonomy.model_copy(update=changes)})
+
+    @property
+    def facet_names(self) -> tuple[str, ...]:
+        """Name the facets, the project's own use case first."""
+        return (MAIN, *self.facets)
 
     def engine_of(self, role: Role) -> EngineSettings:
         """Give the engine of a role: its own section, or `engine`."""

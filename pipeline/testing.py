@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
-from pipeline.records import Call
+from pipeline.call_records import Call
 from pipeline.serving.contract import Answer, Choice, Message, Question, Structured
 
 __all__ = ["MemoryLedger", "ScriptedChat"]

@@ -3,7 +3,7 @@
 import re
 from typing import Literal
 
-__all__ = ["ELLIPSIS", "Keep", "content_words", "cut_words", "tidy_description", "tidy_phrase"]
+__all__ = ["ELLIPSIS", "STOP_WORDS", "Keep", "content_words", "cut_words", "tidy_description", "tidy_phrase"]
 
 Keep = Literal["head", "tail", "both_ends"]  # what stays of a long document
 ELLIPSIS = "…"  # between two ends

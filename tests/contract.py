@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 from pydantic import BaseModel, Field
 
-from pipeline.records import Call
+from pipeline.call_records import Call
 from pipeline.serving import Choice, Line, Message, OpenAIChat, Question, Structured
 from pipeline.serving.contract import Answer, AnswerForm
 from pipeline.settings import EngineSettings

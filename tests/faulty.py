@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.answers import CategoryAnswer, SummaryAnswer
+from pipeline.answers import CategoryAnswer, FacetAnswer
 from pipeline.serving.contract import AnswerForm, Choice, Line, Message, Question, Structured
 from pipeline.testing_server import Script, WireReply
 from tests.tiny import knowing_reply
 from tests.wire import says
 
-SCHEMAS: Mapping[str, type[BaseModel]] = {"SummaryAnswer": SummaryAnswer, "CategoryAnswer": CategoryAnswer}
+SCHEMAS: Mapping[str, type[BaseModel]] = {"FacetAnswer": FacetAnswer, "CategoryAnswer": CategoryAnswer}
 FAULTS: Mapping[str, Callable[[], WireReply]] = {
     "too many requests": lambda: WireReply(429, "slow down", {"Retry-After": "0.05"}),
     "internal error": lambda: WireReply(500, "oops"),

@@ -16,8 +16,20 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for folder in ("pipeline", "assets") for path in (ROOT / folder).rglob("*.py"))
 STEPS = {"corpus", "taxonomy", "annotation", "students", "evaluation", "exam"}
 LAYERS = {
-    "records": {"records", "ids", "errors", "settings", "engine_settings", "text", "batches", "workspace"},
-    "services": {"prompts", "answers", "weights", "weights_list", "serving", "embedding", "store"},
+    "records": {
+        "records",
+        "call_records",
+        "ids",
+        "errors",
+        "settings",
+        "engine_settings",
+        "taxonomy_settings",
+        "text",
+        "languages",
+        "batches",
+        "workspace",
+    },
+    "services": {"prompts", "answers", "taxonomy_answers", "weights", "weights_list", "serving", "embedding", "store", "taxonomy_files"},
     "steps": STEPS | {"choosing", "fitting"},
     "stages": {"stages"},
     "shells": {"cli"},
@@ -69,6 +81,7 @@ def test_a_library_is_imported_where_it_belongs_and_nowhere_else(path: Path) -> 
         "datasets": "corpus",
         "aiohttp": "serving",
         "tenacity": "serving",
+        "rdflib": "taxonomy_files",
     }
     own = part_of(path)
     for module, line in imports(path):

@@ -14,12 +14,12 @@ import numpy as np
 import yaml
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from pipeline.answers import SummaryAnswer
+from pipeline.answers import FacetAnswer
 from pipeline.batches import in_batches
+from pipeline.call_records import Call
 from pipeline.choosing import NONE_FITS
 from pipeline.embedding import Matrix
 from pipeline.ids import canonical_json
-from pipeline.records import Call
 from pipeline.serving.contract import Answer, Chat, Choice, Ledger, Line, Message, Question
 from pipeline.settings import Project, load_project
 from pipeline.stages import STAGES, Report, Session, run_stage
@@ -38,7 +38,10 @@ SIGNS = {
     "account": "password login account accounts sign signed username codes log trouble",
     "store": "store shop open opening hours close closed parking lift",
 }
-LIMITS = {"taxonomy": {"size": {"min": 4, "max": 6}, "sample": 60, "minibatch": 40, "summary_words": 20}, "annotation": {"sample": 60}}
+LIMITS = {
+    "taxonomy": {"size": {"min": 4, "max": 6}, "sample": 60, "minibatch": 40, "summary_words": 20, "passes": 2, "validation": 20},
+    "annotation": {"sample": 60},
+}
 
 
 def topic_of(text: str) -> str | None:
@@ -50,8 +53,9 @@ def topic_of(text: str) -> str | None:
 
 
 def last_text(question: Question) -> str:
-    """Give the last turn of a question without its delimiters."""
-    return question.messages[-1].content.removeprefix("<text>").removesuffix("</text>")
+    """Give the document of a question: what its last turn holds between the delimiters, or all of it."""
+    content = question.messages[-1].content
+    return content.partition("<text>")[2].removesuffix("</text>") if "<text>" in content else content
 
 
 def knowing_reply(question: Question) -> str:
@@ -59,13 +63,19 @@ def knowing_reply(question: Question) -> str:
     text = last_text(question)
     topic = topic_of(text)
     if isinstance(question.form, Choice):
-        fitting = [option for option in question.form.options if topic and topic_of(option) == topic]
-        return fitting[0] if fitting else NONE_FITS.name
+        options = question.form.options
+        if set(options) == {"yes", "no"}:
+            return "yes" if topic else "no"
+        fitting = [option for option in options if topic and topic_of(option) == topic]
+        return fitting[0] if fitting else NONE_FITS.name if NONE_FITS.name in options else options[0]
     phrase = PHRASES[topic][len(text) % 2] if topic else "small talk"
     if isinstance(question.form, Line):
-        return phrase
-    if question.form.schema is SummaryAnswer:
-        return json.dumps({"summary": " ".join(text.split()[:12]), "phrase": phrase})
+        system = question.messages[0].content
+        asked = max(1, system.count("the answer to"))  # in a prompt for several answers in one line
+        return " | ".join([phrase] * asked + [" ".join(text.split()[:12])] * ("what the text says" in system or "two categories" in system))
+    if question.form.schema is FacetAnswer:
+        made_up = [{"text": f"something about the {kind}", "answer": answers[0]} for kind, answers in PHRASES.items()]
+        return json.dumps({"question": "What does the customer write about?", "examples": made_up})
     return json.dumps({"name": NAMES[topic] if topic else "Small Talk", "description": f"Messages about {phrase}."})
 
 

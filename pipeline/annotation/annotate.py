@@ -32,7 +32,7 @@ def annotate(documents: Sequence[Document], *, taxonomy: Taxonomy, annotator: An
     :return: batches of labels with the model's own scores, and a failure for each document without a valid answer.
     """
     answers = ask_category((document.text for document in documents), taxonomy=taxonomy, chat=chat, project=project, purpose="annotate")
-    ids = {category.name: category.category_id for category in [*taxonomy.categories, NONE_FITS]}
+    ids = {category.name: category.category_id for category in [*taxonomy.leaves, NONE_FITS]}
     for batch in in_batches(zip(documents, answers, strict=True), BATCH):
         records: list[Label] = []
         failures: list[Failure] = []

@@ -7,9 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from pipeline.call_records import ExamResult
 from pipeline.cli.show import show_table
 from pipeline.exam import NEEDS
-from pipeline.records import ExamResult
 from pipeline.settings import ROLES, Project
 from pipeline.stages.exam import Verdict, explain, is_enough, rate
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from pipeline.cli.progress import ConsoleProgress
 from pipeline.cli.show import show_json, show_run, show_status, show_table
+from pipeline.cli.taxonomy import taxonomy
+from pipeline.cli.terminal import Json, Name, errors, open_store, output
 from pipeline.errors import BudgetReachedError, LinnaeusError, ProjectError
 from pipeline.settings import Project
 from pipeline.stages import STAGES, open_session, project_state, state_folder
@@ -22,18 +23,13 @@ from pipeline.workspace import find_project, find_workspace
 
 __all__ = ["app", "main"]
 
-PIPE_WIDTH = 150  # characters of a line where standard output is no terminal
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Unlabelled text in; taxonomy, labels, a classifier and SQL tables out.",
 )
-output = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-errors = Console(stderr=True, highlight=False)
-
-Name = Annotated[str, typer.Argument(help="Name of the project: a file in projects/, without .yaml.")]
-Json = Annotated[bool, typer.Option("--json", help="Write JSON, for machines.")]
+app.add_typer(taxonomy, name="taxonomy")
 STOPPED, OVER_BUDGET = 130, 3
 
 
@@ -123,7 +119,7 @@ def status(name: Name, as_json: Json = False) -> None:
     from pipeline.cli.plan import show_comparison
 
     project = find_project(name, find_workspace())
-    summary = _status(project, _store(project))
+    summary = _status(project, open_store(project))
     if as_json:
         show_json(output, summary)
     else:
@@ -139,7 +135,7 @@ def sql(
     limit: Annotated[int, typer.Option(min=1, help="Most rows to show.")] = 1000,
 ) -> None:
     """Query a project's tables and views, also while it runs."""
-    columns, rows = _store(find_project(name, find_workspace())).query(query, limit=limit)
+    columns, rows = open_store(find_project(name, find_workspace())).query(query, limit=limit)
     if as_json:
         show_json(output, [dict(zip(columns, row, strict=True)) for row in rows])
     else:
@@ -158,7 +154,7 @@ def label(
     from pipeline.stages import load_current_student
 
     project = find_project(name, find_workspace())
-    _store(project)
+    open_store(project)
     began = time.monotonic()
     with open_session(project, progress=ConsoleProgress(errors)) as session:
         target = out or file.with_name(f"{file.stem}.labelled{file.suffix}")
@@ -204,13 +200,6 @@ def _named_errors() -> Iterator[None]:
     except OSError as error:
         errors.print(f"[red]{type(error).__name__}[/red]: {escape(str(error))}. What was finished is kept; mend this and run the same command again.")
         sys.exit(1)
-
-
-def _store(project: Project) -> Store:
-    folder = project_state(project)
-    if not (folder / "labels.duckdb").exists():
-        raise ProjectError(f"Project {project.name} has not been run yet: `linnaeus run {project.name}`.")
-    return Store.open(folder)
 
 
 def _status(project: Project, store: Store) -> dict[str, Any]:

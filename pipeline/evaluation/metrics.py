@@ -11,7 +11,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-__all__ = ["CLUSTERING", "Figure", "adjusted_rand", "clustering_figures", "contingency", "matched_accuracy", "mutual_information", "purity", "share"]
+__all__ = [
+    "CLUSTERING",
+    "Figure",
+    "adjusted_rand",
+    "clustering_figures",
+    "contingency",
+    "harmonic_purity",
+    "matched_accuracy",
+    "mutual_information",
+    "purity",
+    "share",
+]
 
 Table = npt.NDArray[np.float64]
 LEVEL = 0.95
@@ -59,6 +70,18 @@ def mutual_information(table: Table) -> float:
 def purity(table: Table) -> float:
     """Measure the share of documents in the most frequent gold label of their category, 0 to 1; those in none count against it."""
     return float(table[:, :-1].max(axis=0, initial=0).sum() / table.sum())
+
+
+def harmonic_purity(table: Table) -> float:
+    """Measure P1, the F1 of each gold label with the category that fits it best, weighted by the label's documents, 0 to 1.
+
+    This is the harmonic mean of purity and inverse purity of TopicGPT (Pham et al., 2024); one category may be the best
+    of several labels, and none is no category: its documents count against the recall of their label.
+    """
+    there = table[:, :-1]
+    sums = table.sum(axis=1, keepdims=True) + there.sum(axis=0, keepdims=True)
+    best = np.divide(2 * there, sums, out=np.zeros_like(there), where=sums > 0).max(axis=1, initial=0)
+    return float((best * table.sum(axis=1)).sum() / table.sum())
 
 
 def matched_accuracy(table: Table) -> float:

@@ -5,27 +5,29 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from pipeline.exam.forms import FORMS, CategoryNames
-from pipeline.exam.marking import in_language, right_object, within_cap
-from pipeline.exam.paper import CapItem, FormatItem, LanguageItem, load_paper, own_words
-from pipeline.ids import content_id
+from pipeline.exam.forms import FORMS, CategoryNames, Groups
+from pipeline.exam.marking import in_language, right_object, well_grouped, within_cap
+from pipeline.exam.paper import CapItem, FormatItem, LanguageItem, load_paper
+from pipeline.ids import content_id, order_key
+from pipeline.languages import own_words
 from pipeline.prompts import load_prompt
 from pipeline.serving.contract import Answer, AnswerForm, Choice, Line, Question, Structured
 
-__all__ = ["Task", "exam_id", "long_text", "marks", "tasks_of", "turned"]
+__all__ = ["Task", "exam_id", "in_turn", "long_text", "marks", "tasks_of", "turned"]
 
-METHOD = "exam-1"  # version of how questions are built and marked
+METHOD = "exam-2"  # version of how questions are built and marked
 LONG_CHARACTERS = 7500  # 1,500 to 2,000 tokens of English, by model
 CHARACTERS_A_TOKEN = 4  # of English, at least
-PROMPTS = ("exam_cap", "exam_choice", "exam_format", "exam_guide", "exam_language")
+PROMPTS = ("exam_cap", "exam_choice", "exam_format", "exam_group", "exam_guide", "exam_language")
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is marked as one question, and how; stability asks twice."""
+    """What is marked as one question, and how; stability asks twice. One that is `harder` is lost where those before it are."""
 
     questions: tuple[Question, ...]
     passes: Callable[[Sequence[Answer]], bool]
+    harder: bool = False
 
 
 def exam_id(context_tokens: int) -> str:
@@ -43,8 +45,22 @@ def tasks_of(skill: str, *, context_tokens: int, seed: int) -> list[Task]:
 def marks(tasks: Sequence[Task], answers: Iterable[Answer]) -> list[bool]:
     """Say which tasks were passed, from the answers to all their questions in order."""
     source = iter(answers)
-    given = [[next(source) for _ in task.questions] for task in tasks]
-    return [all(answer.outcome == "ok" for answer in own) and task.passes(own) for task, own in zip(tasks, given, strict=True)]
+    passed: list[bool] = []
+    for task in tasks:
+        own = [next(source) for _ in task.questions]
+        right = all(answer.outcome == "ok" for answer in own) and task.passes(own)
+        passed.append(right and (all(passed) or not task.harder))
+    return passed
+
+
+def in_turn(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Part tasks into those that are asked at once; a part is worth asking where all before it was passed."""
+    parts: list[list[Task]] = []
+    for task in tasks:
+        if task.harder or not parts:
+            parts.append([])
+        parts[-1].append(task)
+    return parts
 
 
 def turned(options: Sequence[str]) -> tuple[str, ...]:
@@ -108,8 +124,20 @@ def _stability(_: int, seed: int) -> Iterator[Task]:
         yield Task((first, second), lambda answers: answers[0].text == answers[1].text)
 
 
+def _group(_: int, seed: int) -> Iterator[Task]:
+    prompt = load_prompt("exam_group")
+    for place, item in enumerate(load_paper().group):
+        topics = sorted(item.group_of, key=lambda phrase: order_key(phrase, seed))
+        longest = min(prompt.about.max_tokens, 4 * len(topics) + 20 * item.most + 40)
+        messages = prompt.render(topics=topics, most=item.most)
+        question = Question("exam", prompt.fingerprint, messages, Structured(Groups), longest, seed=seed)
+        gold = [item.group_of[topic] for topic in topics]
+        yield Task((question,), lambda answers, item=item, gold=gold: _together(answers[0].value, item.most, gold), harder=place > 0)  # type: ignore[misc]
+
+
 TASKS: Mapping[str, Callable[[int, int], Iterator[Task]]] = {
     "format": _format, "cap": _cap, "language": _language, "choice": _choice, "long_prompt": _long_prompt, "stability": _stability,
+    "group": _group,
 }  # fmt: skip
 
 
@@ -136,6 +164,13 @@ def _facts_right(value: BaseModel | None, item: FormatItem) -> bool:
 
 def _few_enough(value: BaseModel | None, item: CapItem) -> bool:
     return isinstance(value, CategoryNames) and within_cap(value.categories, most=item.most, phrases=list(item.phrases))
+
+
+def _together(value: BaseModel | None, most: int, gold: Sequence[str]) -> bool:
+    if not isinstance(value, Groups):
+        return False
+    found = value.categories
+    return well_grouped([group.covers for group in found], [group.name for group in found], most=most, gold=gold)
 
 
 def _spoken(text: str | None, item: LanguageItem) -> bool:

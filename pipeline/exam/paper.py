@@ -1,16 +1,17 @@
-"""The data of the exam: `questions.yaml`, checked, and `function_words.yaml`."""
+"""The data of the exam: `questions.yaml`, checked."""
 
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.exam.forms import FORMS
+from pipeline.languages import own_words
 
-__all__ = ["CapItem", "ChoiceItem", "FormatItem", "GuideItem", "LanguageItem", "LongTextItem", "Paper", "load_paper", "own_words"]
+__all__ = ["CapItem", "ChoiceItem", "FormatItem", "GroupItem", "GuideItem", "LanguageItem", "LongTextItem", "Paper", "load_paper"]
 
 
 class Data(BaseModel):
@@ -77,6 +78,24 @@ class GuideItem(Data):
     right: str
 
 
+class GroupItem(Data):
+    """Phrases by the group they belong to, and how many categories they may get at most."""
+
+    most: int = Field(ge=2)
+    groups: dict[str, tuple[str, ...]] = Field(min_length=2)
+
+    @property
+    def group_of(self) -> Mapping[str, str]:
+        """Give the group of each phrase."""
+        return {phrase: name for name, phrases in self.groups.items() for phrase in phrases}
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(self.group_of) < sum(map(len, self.groups.values())) or len(self.groups) > self.most:
+            raise ValueError(f"each phrase must be in one group, and {len(self.groups)} groups be no more than most, {self.most}")
+        return self
+
+
 class Paper(Data):
     """All questions."""
 
@@ -89,6 +108,7 @@ class Paper(Data):
     rules: tuple[str, ...] = Field(min_length=2)
     desks: tuple[str, ...]
     long_guide: tuple[GuideItem, ...]
+    group: tuple[GroupItem, ...] = Field(min_length=1)  # the next is asked only where all before it were passed
     filler: str
 
     @model_validator(mode="after")
@@ -96,22 +116,11 @@ class Paper(Data):
         if {name: set(fields) for name, fields in self.forms.items()} != {name: set(form.model_fields) for name, form in FORMS.items()}:
             raise ValueError(f"forms must explain every field of {', '.join(FORMS)}")
         if unknown := {item.language for item in self.language} - set(own_words()):
-            raise ValueError(f"function_words.yaml has no words of {', '.join(sorted(unknown))}")
+            raise ValueError(f"function-words.yaml has no words of {', '.join(sorted(unknown))}")
         return self
 
 
 @cache
 def load_paper() -> Paper:
     """Read the questions."""
-    return Paper.model_validate(_read("questions"))
-
-
-@cache
-def own_words() -> Mapping[str, frozenset[str]]:
-    """Read the function words of each language, without those that another language of the file has as well."""
-    words = {str(language): frozenset(str(listed).split()) for language, listed in _read("function_words").items()}
-    return {language: own.difference(*(other for name, other in words.items() if name != language)) for language, own in words.items()}
-
-
-def _read(name: str) -> Any:
-    return yaml.safe_load(Path(__file__).with_name(f"{name}.yaml").read_text(encoding="utf-8"))
+    return Paper.model_validate(yaml.safe_load(Path(__file__).with_name("questions.yaml").read_text(encoding="utf-8")))

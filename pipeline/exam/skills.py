@@ -1,11 +1,13 @@
 """What the exam looks at, how much of it is enough, and what each role needs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pipeline.call_records import ExamResult
+from pipeline.exam.paper import load_paper
 from pipeline.settings import Role
 
-__all__ = ["NEEDS", "SKILLS", "Skill"]
+__all__ = ["NEEDS", "SKILLS", "Skill", "carries"]
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,17 @@ SKILLS: Mapping[str, Skill] = {
         Skill("long_prompt", 0.65, "long documents and large taxonomies will not be read to the end (stages summaries, annotations)"),
         # A label that changes with the order of the categories is noise that calibration cannot take out.
         Skill("stability", 0.75, "labels will depend on the order of the categories (stage annotations)"),
+        # No role needs it: it says who groups. The shorter list alone is enough for a model to group by itself.
+        Skill("group", 0.5, "the vectors will group and the model will name (stages generated_taxonomy, updated_taxonomy)"),
     )
 }
 NEEDS: Mapping[Role, tuple[str, ...]] = {
     "generator": ("format", "cap", "language", "long_prompt"),
     "annotator": ("choice", "long_prompt", "stability"),
 }
+
+
+def carries(results: Iterable[ExamResult]) -> int:
+    """Say how many phrases a model can group in one question: as many as in the longest list it has passed; 0 where vectors must group."""
+    passed = next((result.passed for result in results if result.skill == "group"), 0)
+    return (0, *(len(item.group_of) for item in load_paper().group))[passed]

@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import replace
 
+from pipeline.call_records import Call
 from pipeline.ids import canonical_json
-from pipeline.records import Call
 from pipeline.serving.contract import Question
 from pipeline.serving.meter import Meter
 from pipeline.serving.recorder import Recorder

@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
+from pipeline.call_records import Call
 from pipeline.ids import content_id
-from pipeline.records import Call
 
 __all__ = ["Answer", "AnswerForm", "Chat", "Choice", "Ledger", "Line", "Message", "Outcome", "Question", "Structured"]
 

@@ -8,7 +8,7 @@ never for more than a tenth of the time.
 import threading
 import time
 
-from pipeline.records import Call
+from pipeline.call_records import Call
 from pipeline.serving.contract import Ledger
 
 __all__ = ["Recorder"]

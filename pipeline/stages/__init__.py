@@ -15,7 +15,8 @@ from pipeline.stages.exam import check_role
 from pipeline.stages.labels import annotations, labels
 from pipeline.stages.session import ROLE_OF, Progress, Quiet, Report, Session, new_run_id, open_session, opening_sessions, project_state, state_folder
 from pipeline.stages.students import classifier, load_current_student, predictions
-from pipeline.stages.taxonomy import generated_taxonomy, summaries, taxonomy, updated_taxonomy
+from pipeline.stages.summaries import facets, summaries
+from pipeline.stages.taxonomy import generated_taxonomy, reviewed_taxonomy, selected_taxonomy, taxonomy, updated_taxonomy
 
 __all__ = [
     "ROLE_OF",
@@ -40,10 +41,13 @@ log = logging.getLogger(__name__)
 STAGES: Mapping[str, tuple[Callable[[Session], tuple[int, int]], tuple[str, ...]]] = {
     "documents": (documents, ()),
     "embeddings": (embeddings, ("documents",)),
-    "summaries": (summaries, ("documents",)),
+    "facets": (facets, ("documents",)),
+    "summaries": (summaries, ("facets",)),
     "generated_taxonomy": (generated_taxonomy, ("summaries", "embeddings")),
     "updated_taxonomy": (updated_taxonomy, ("generated_taxonomy",)),
-    "taxonomy": (taxonomy, ("updated_taxonomy",)),
+    "reviewed_taxonomy": (reviewed_taxonomy, ("updated_taxonomy",)),
+    "selected_taxonomy": (selected_taxonomy, ("reviewed_taxonomy",)),
+    "taxonomy": (taxonomy, ("selected_taxonomy",)),
     "annotations": (annotations, ("taxonomy",)),
     "labels": (labels, ("annotations",)),
     "classifier": (classifier, ("labels", "embeddings")),
@@ -51,6 +55,8 @@ STAGES: Mapping[str, tuple[Callable[[Session], tuple[int, int]], tuple[str, ...]
     "baseline": (baseline, ("taxonomy", "embeddings")),
     "evaluation": (evaluation, ("predictions", "baseline")),
 }
+# What is done once for each facet of a project; all other stages are done once.
+PER_FACET = frozenset(STAGES) - {"documents", "embeddings", "facets", "summaries", "baseline", "evaluation"}
 
 
 def finish_run(session: Session, *, success: bool | None = None) -> None:
@@ -76,7 +82,8 @@ def run_stage(name: str, session: Session) -> Report:
     made = total = 0
     try:
         check_role(session, ROLE_OF.get(name))
-        made, total = stage(session)
+        for facet in session.project.facet_names if name in PER_FACET else (session.facet,):
+            made, total = (before + now for before, now in zip((made, total), stage(session.view(facet)), strict=True))
         status = "done"
     except BudgetReachedError as reached:
         session.stop(str(reached))

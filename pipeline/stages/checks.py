@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.stages.session import Session
-from pipeline.stages.taxonomy import sampled_summaries
+from pipeline.stages.summaries import sampled_summaries, written_facets
+from pipeline.taxonomy import relevance_warning
 
 __all__ = ["CHECKS", "Rule"]
 
@@ -49,6 +50,20 @@ def _summaries_mostly(session: Session) -> Found:
     return failed <= (1 - MOSTLY) * (failed + made), f"{made} summaries, {failed} failures"
 
 
+def _questions_written(session: Session) -> Found:
+    facets = written_facets(session)
+    said = "; ".join(f"{facet.name}: {facet.question} ({len(facet.examples)} examples, by {facet.source})" for facet in facets)
+    return all(facet.examples for facet in facets), said
+
+
+def _related(session: Session) -> Found:
+    found = [measure for measure in session.store.measures(session.store.current("selected_taxonomy_id") or "") if measure.metric == "relevance"]
+    if not found:
+        return True, "not measured"
+    warning = relevance_warning(found[0])
+    return warning is None, warning or f"relevance {found[0].value:.2f} (n = {found[0].n})"
+
+
 def _distinct_names(pointer: str) -> Callable[[Session], Found]:
     def test(session: Session) -> Found:
         names = [category.name.casefold() for category in session.store.taxonomy(session.store.current(pointer) or "").categories]
@@ -85,7 +100,7 @@ def _covered(session: Session) -> Found:
 
 def _beats_majority(session: Session) -> Found:
     student = session.store.student(session.store.current("classifier_id") or "")
-    categories = len(session.store.taxonomy(student.taxonomy_id).categories)
+    categories = len(session.store.taxonomy(student.taxonomy_id).leaves)
     agreement = student.metrics["agreement"]
     said = f"agrees with {agreement:.3f} of the unseen labels of a category on average; one answer for all would with {1 / categories:.3f}"
     return agreement > 1 / categories, said
@@ -100,7 +115,7 @@ def _same_size(session: Session) -> Found:
     compared = session.store.current("baseline_id")
     if compared is None:
         return True, "no gold labels, so no baseline"
-    sizes = [len(session.store.taxonomy(key).categories) for key in (compared, session.store.current("taxonomy_id") or "")]
+    sizes = [len(session.store.taxonomy(key).leaves) for key in (compared, session.store.current("taxonomy_id") or "")]
     return sizes[0] == sizes[1], f"{sizes[0]} clusters for {sizes[1]} categories"
 
 
@@ -119,9 +134,12 @@ def _not_below_baseline(session: Session) -> Found:
 CHECKS: Mapping[str, Rule] = {
     "documents": Rule("ids_are_unique", "No two active documents have one id.", True, _ids_unique),
     "embeddings": Rule("every_text_has_a_vector", "Every distinct text has a vector.", True, _vectors_complete),
+    "facets": Rule("questions_are_written", "Each facet has a question with examples.", False, _questions_written),
     "summaries": Rule("most_are_summarised", "At least 90 % of the sample has a summary.", False, _summaries_mostly),
     "generated_taxonomy": Rule("first_names_differ", "No two categories have one name.", True, _distinct_names("generated_taxonomy_id")),
     "updated_taxonomy": Rule("updated_names_differ", "No two categories have one name.", True, _distinct_names("updated_taxonomy_id")),
+    "reviewed_taxonomy": Rule("reviewed_names_differ", "No two categories have one name.", True, _distinct_names("reviewed_taxonomy_id")),
+    "selected_taxonomy": Rule("fits_the_use_case", "The corpus has to do with the use case.", False, _related),
     "taxonomy": Rule("cites_most_documents", "Categories cite at least 90 % of the sample.", False, _cites_most),
     "annotations": Rule("labels_exist", "Every label is a category of its taxonomy.", True, _labels_exist),
     "labels": Rule("most_are_covered", "A category fits at least 90 % of the labelled documents.", False, _covered),

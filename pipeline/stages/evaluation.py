@@ -4,7 +4,7 @@ from pipeline.errors import BudgetReachedError
 from pipeline.evaluation import Judged, baseline_id, cluster_baseline, evaluate, evaluation_id
 from pipeline.stages.labels import annotation_sample, current_taxonomy, is_held_out
 from pipeline.stages.session import Session
-from pipeline.stages.taxonomy import sampled_summaries
+from pipeline.stages.summaries import sampled_summaries
 
 __all__ = ["baseline", "evaluation"]
 
@@ -21,7 +21,7 @@ def baseline(session: Session) -> tuple[int, int]:
         session.store.mark_current(baseline_id=None)
         return 0, 0
     documents = [document for document in session.store.sample_texts(first=MOST) if document.text_hash in gold]
-    size = len(current_taxonomy(session).categories)
+    size = len(current_taxonomy(session).leaves)
     key = baseline_id(documents, size, project=project, model=session.model_of("generator"))
     made = 0
     if session.store.find_taxonomy(key) is None:

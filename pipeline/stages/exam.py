@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Literal
 from weakref import WeakKeyDictionary
 
+from pipeline.call_records import ExamResult
 from pipeline.errors import EngineError, ExamFailedError
 from pipeline.evaluation import Figure, share
-from pipeline.exam import NEEDS, SKILLS, Task, exam_id, marks, tasks_of
+from pipeline.exam import NEEDS, SKILLS, Task, carries, exam_id, in_turn, marks, tasks_of
 from pipeline.ids import content_id
-from pipeline.records import ExamResult
 from pipeline.serving import Answer
 from pipeline.settings import ROLES, Project, Role
 from pipeline.stages.session import Session
 
-__all__ = ["Verdict", "check_role", "explain", "is_enough", "rate", "take_exam", "take_exams", "verdict"]
+__all__ = ["Verdict", "carried", "check_role", "explain", "is_enough", "rate", "take_exam", "take_exams", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,11 @@ def verdict(session: Session, role: Role) -> Verdict:
         return Verdict(role, model, "not examined", results)
     failed = tuple(known[skill] for skill in NEEDS[role] if not is_enough(known[skill]))
     return Verdict(role, model, "failed" if failed else "passed", results, failed)
+
+
+def carried(session: Session) -> int:
+    """Say how many phrases the generator can group at once, by its exam; 0 where it cannot, or was not examined."""
+    return carries(session.store.exam_results(_paper(session, "generator"), session.model_of("generator")).values())
 
 
 def is_enough(result: ExamResult) -> bool:
@@ -117,10 +122,14 @@ def _paper(session: Session, role: Role) -> str:
 
 def _examined(session: Session, role: Role, skill: str, seed: int, before: ExamResult | None) -> ExamResult:
     chat, context = session.chat_of(role), session.project.engine_of(role).context_tokens
-    tasks = tasks_of(skill, context_tokens=context, seed=seed)
-    questions = [question for task in tasks for question in task.questions]
-    answers = list(session.progress.track(chat.ask(questions), total=len(questions), what=skill, size=lambda _: 1))
-    passed = _marked(skill, tasks, answers)
+    passed: list[bool] = []
+    for tasks in in_turn(tasks_of(skill, context_tokens=context, seed=seed)):
+        if not all(passed):  # what is harder than what a model has failed is not asked, and counts as failed
+            passed += [False] * len(tasks)
+            continue
+        questions = [question for task in tasks for question in task.questions]
+        answers = list(session.progress.track(chat.ask(questions), total=len(questions), what=skill, size=lambda _: 1))
+        passed += _marked(skill, tasks, answers)
     speed = _tokens_per_second(session) or (before.tokens_per_second if before else None)
     return ExamResult(_paper(session, role), chat.model, skill, sum(passed), len(passed), SKILLS[skill].needed, speed)
 

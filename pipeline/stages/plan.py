@@ -6,16 +6,18 @@ A plan is stored, so that it can be held against what the run then did (view `pl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.call_records import PlannedStage
 from pipeline.corpus import make_documents, read_rows
 from pipeline.prompts import load_prompt
-from pipeline.records import Document, PlannedStage
+from pipeline.records import Document
+from pipeline.stages.candidates import candidate_numbers, minibatch_starts
+from pipeline.stages.kept import kept_taxonomy
 from pipeline.stages.labels import annotation_sample
 from pipeline.stages.overview import plan_comparison
 from pipeline.stages.pace import TURN, Pace, Shape, characters_a_token
 from pipeline.stages.probe import AskingStage, Probe, pending_of, run_probe, unanswered
 from pipeline.stages.session import ROLE_OF, Session
-from pipeline.stages.taxonomy import kept_taxonomy
-from pipeline.taxonomy import first_size
+from pipeline.taxonomy import facet_id
 
 __all__ = ["Cap", "Plan", "plan"]
 
@@ -23,7 +25,10 @@ LOOK = 500  # documents looked at to learn how long they are
 FRAME = 6  # tokens of the delimiters around a document
 NAMED_TEXT, CLUSTER_TEXT = 6, 10  # texts shown of each group, and of each cluster of the baseline
 CATEGORY = 70  # characters of a category's line, where the taxonomy is not known yet
-ASKING = ("summaries", "generated_taxonomy", "updated_taxonomy", "annotations", "baseline")
+ASKING = (
+    "facets", "summaries", "generated_taxonomy", "updated_taxonomy", "reviewed_taxonomy", "selected_taxonomy", "taxonomy", "annotations", "baseline",
+)  # fmt: skip
+CARD_QUESTIONS = 6  # about one category
 # Rows a second of what asks no model, where no run has told.
 ASSUMED = {"documents": 20_000.0, "embeddings": 300.0, "classifier": 0.12}
 
@@ -100,13 +105,22 @@ def _counts(session: Session, total: int) -> dict[str, _Count]:
         labels = _missing(session, "annotations", [document.text_hash for document in annotation_sample(session)])
         clusters = len(kept.categories) if compared and session.store.current("baseline_id") is None else 0
         return dict.fromkeys(ASKING, _Count(0, 0)) | {"annotations": labels, "baseline": _Count(clusters, clusters)}
-    size, later = _first_size(session, total), sample - min(sample, project.taxonomy.minibatch)
-    hashes = session.store.sample_hashes(first=sample)
+    size, passes, facets = _most_categories(session, total), len(candidate_numbers(session)), len(project.facet_names)
+    starts = minibatch_starts(session, sample)
+    later, hashes = sample - min(sample, starts.step), session.store.sample_hashes(first=sample)
+    names, judged = passes * size * facets, project.taxonomy.validation * passes * facets
+    unwritten = _unwritten(session)
     return {
-        "summaries": _missing(session, "summaries", hashes) if hashes else _Count(sample, sample),
-        "generated_taxonomy": _Count(size, size, "one question a group, and more where a name is refused; "),
-        "updated_taxonomy": _Count(later, later, "one question a document after the first minibatch, and one a new category; "),
-        "annotations": _Count(wanted, wanted),
+        "facets": _Count(unwritten, unwritten, "one question a facet, and more where its examples are no kinds; "),
+        "summaries": _missing(session, "summaries", hashes) if hashes and not unwritten else _Count(sample, sample),
+        "generated_taxonomy": _Count(passes * facets, names, "one question a group, and more where a name is refused; "),
+        "updated_taxonomy": _Count(
+            passes * facets * (len(starts) - 1), passes * facets * later, "at most one question a document after the first minibatch; "
+        ),
+        "reviewed_taxonomy": _Count(passes * facets, names // 4, "some names asked again; "),
+        "selected_taxonomy": _Count(facets, judged if passes > 1 else 0, "one question a document and candidate, and the judge's; "),
+        "taxonomy": _Count(facets, CARD_QUESTIONS * size * facets if project.taxonomy.cards else 0, f"about {CARD_QUESTIONS} questions a category; "),
+        "annotations": _Count(wanted * facets, wanted * facets),
         "baseline": _Count(size, size, "one question a category, as many as there are groups; ") if compared else _Count(0, 0),
     }
 
@@ -117,9 +131,14 @@ def _missing(session: Session, stage: AskingStage, hashes: list[str]) -> _Count:
     return _Count(len(pending), calls, f"{len(pending) - calls} of {len(pending)} answers are in the ledger; " if calls < len(pending) else "")
 
 
-def _first_size(session: Session, total: int) -> int:
-    first = min(total, session.project.taxonomy.sample, session.project.taxonomy.minibatch)
-    return first_size(first, session.project.taxonomy.size)
+def _unwritten(session: Session) -> int:
+    """Count the facets whose question is still to be written."""
+    project, model = session.whole, session.model_of("generator")
+    return sum(session.store.find_facet(facet_id(name, project.facet(name), model)) is None for name in project.facet_names)
+
+
+def _most_categories(session: Session, total: int) -> int:
+    return min(session.project.taxonomy.size.max, max(session.project.taxonomy.size.min, min(total, session.project.taxonomy.sample) // 12))
 
 
 def _shapes(session: Session, looked: list[Document], total: int, per_token: float) -> dict[str, Shape]:
@@ -130,16 +149,21 @@ def _shapes(session: Session, looked: list[Document], total: int, per_token: flo
 
     def fixed(name: str) -> float:
         turns = load_prompt(name).turns
-        return TURN * len(turns) + sum(len(body) for _, body in turns) / per_token
+        return TURN * len(turns) + sum(len(turn.body) for turn in turns) / per_token
 
-    short = 2 * sum(document.words <= project.taxonomy.summary_words for document in looked) >= len(looked)
+    short = 2 * sum(document.words <= 2 * project.taxonomy.summary_words for document in looked) >= len(looked)
     kept = kept_taxonomy(session)
-    lines = [len(category.name) + len(category.description) for category in kept.categories] if kept else [CATEGORY] * _first_size(session, total)
+    named = [len(category.name) + len(category.description) for category in kept.leaves] if kept else []
+    lines = named or [CATEGORY] * _most_categories(session, total)
     options = fixed("annotate") + sum(lines) / per_token
     return {
-        "summaries": Shape(fixed("phrase"), FRAME + length, 4.0) if short else Shape(fixed("summarise"), FRAME + length, 50.0),
+        "facets": Shape(fixed("facet"), FRAME + 8 * min(length, 30.0), 110.0),
+        "summaries": Shape(fixed("phrase"), FRAME + length, 4.0) if short else Shape(fixed("summarise"), FRAME + length, 32.0),
         "generated_taxonomy": Shape(fixed("name_category"), FRAME + 40 + NAMED_TEXT * min(length, 60.0), 27.0),
         "updated_taxonomy": Shape(options, FRAME + min(length, 60.0), 3.0),
+        "reviewed_taxonomy": Shape(fixed("rename_category"), FRAME + 40 + NAMED_TEXT * min(length, 60.0), 27.0),
+        "selected_taxonomy": Shape(options, FRAME + min(length, 60.0), 3.0),
+        "taxonomy": Shape(fixed("tell_apart"), FRAME + min(length, 60.0), 8.0),
         "annotations": Shape(options, FRAME + length, 3.0),
         "baseline": Shape(fixed("name_cluster"), FRAME + CLUSTER_TEXT * min(length, 60.0), 40.0),
     }

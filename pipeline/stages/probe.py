@@ -13,9 +13,10 @@ from pipeline.errors import BudgetReachedError, EngineError, WeightsError
 from pipeline.records import Document
 from pipeline.serving import Answer, Chat, Message, Question
 from pipeline.stages.corpus import documents
+from pipeline.stages.kept import kept_taxonomy
 from pipeline.stages.labels import annotation_sample, current_taxonomy
 from pipeline.stages.session import ROLE_OF, Session
-from pipeline.stages.taxonomy import kept_taxonomy
+from pipeline.stages.summaries import facets, written_facets
 from pipeline.store import StoreLedger, Throughput
 from pipeline.taxonomy import summarise, summary_spec
 
@@ -100,6 +101,12 @@ def run_probe(session: Session) -> Probe | None:
     if not session.store.counts()["texts"]:
         session.progress.status("reading the corpus")
         documents(session)
+    if kept_taxonomy(session) is None:
+        session.progress.status("writing the question of each facet")
+        try:
+            facets(session)
+        except (EngineError, WeightsError) as error:
+            raise type(error)(f"{error} {HINT.format(name=session.project.name)}") from error
     stage, hashes = _first_documents(session)
     if not hashes:
         return None
@@ -122,7 +129,7 @@ def run_probe(session: Session) -> Probe | None:
 def pending_of(session: Session, stage: AskingStage, among: Sequence[str]) -> list[str]:
     """List those of some texts that have no row of a stage yet."""
     if stage == "summaries":
-        return session.store.pending("summaries", {"summary_spec": summary_spec(session.project, session.model_of("generator"))}, among=among)
+        return session.store.pending("summaries", {"summary_spec": summary_spec(session.whole, session.model_of("generator"))}, among=among)
     annotator = llm_annotator(session.project, session.model_of("annotator"))
     key = {"taxonomy_id": current_taxonomy(session).taxonomy_id, "annotator_id": annotator.annotator_id}
     return session.store.pending("labels", key, among=among)
@@ -171,7 +178,7 @@ def _answer(session: Session, stage: AskingStage, given: Sequence[Document], cha
     """Let a step ask about documents, and count the failures; what it makes is for the run to make."""
     project = session.project
     if stage == "summaries":
-        return sum(len(outcome.failures) for outcome in summarise(given, chat=chat, project=project))
+        return sum(len(outcome.failures) for outcome in summarise(given, facets=written_facets(session), chat=chat, project=project))
     annotator = llm_annotator(project, session.model_of("annotator"))
     outcomes = annotate(given, taxonomy=current_taxonomy(session), annotator=annotator, chat=chat, project=project)
     return sum(len(outcome.failures) for outcome in outcomes)

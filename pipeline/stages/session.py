@@ -1,6 +1,7 @@
 """What every stage of one run shares: the project, its store, the model, the embedder, and where progress is shown."""
 
 import contextlib
+import copy
 import os
 import time
 import uuid
@@ -10,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from pipeline.call_records import StageServing
 from pipeline.embedding import Embedder, SentenceEmbedder
-from pipeline.records import StageServing
 from pipeline.serving import Chat, OpenAIChat, Spending, open_chat
-from pipeline.settings import EngineSettings, Project, Role
+from pipeline.settings import MAIN, EngineSettings, Project, Role
 from pipeline.store import Store, StoreLedger
 from pipeline.weights import known_weights, resolve_model
 
@@ -21,8 +22,8 @@ __all__ = ["ROLE_OF", "Progress", "Quiet", "Report", "Session", "new_run_id", "o
 
 # Whose model a stage asks.
 ROLE_OF: Mapping[str, Role] = {
-    "summaries": "generator", "generated_taxonomy": "generator", "updated_taxonomy": "generator", "taxonomy": "generator",
-    "annotations": "annotator", "baseline": "generator",
+    "facets": "generator", "summaries": "generator", "generated_taxonomy": "generator", "updated_taxonomy": "generator",
+    "reviewed_taxonomy": "generator", "selected_taxonomy": "generator", "taxonomy": "generator", "annotations": "annotator", "baseline": "generator",
 }  # fmt: skip
 T = TypeVar("T")
 R = TypeVar("R")
@@ -97,7 +98,8 @@ class Session:
         embedder: Embedder | None = None,
     ) -> None:
         """Open the store; the model and the embedder wait for the first question and the first text."""
-        self.project = project
+        self.project = self.whole = project  # a facet's view has a project of its own
+        self.facet = MAIN
         self.folder = folder or project_state(project)
         self.run_id = run_id or new_run_id()
         self.progress: Progress = progress or Quiet()
@@ -152,6 +154,16 @@ class Session:
     def embedder(self) -> Embedder:
         """Give the project's embedder; its weights load with the first text."""
         return self._embedder or SentenceEmbedder(self.project.embedder)
+
+    def view(self, facet: str) -> "Session":
+        """Give the session as one facet sees it: its use case, its taxonomy settings, its pointers; all else is shared."""
+        if facet == self.facet:
+            return self
+        _ = self.embedder, self._spending  # made once, and shared
+        view = copy.copy(self)
+        view.facet, view.project = facet, self.whole.facet(facet)
+        view.store = self.store.of_facet("" if facet == MAIN else facet)
+        return view
 
     def served(self, stage: str) -> list[StageServing]:
         """Give what was asked of each model since the last time, and how busy its server was kept; for a stage that has just run."""

@@ -30,7 +30,7 @@ def classifier(session: Session) -> tuple[int, int]:
     if known is not None and _is_whole(folder, known.sha256):
         store.mark_current(classifier_id=classifier_id)
         return 0, known.trained_on
-    categories = tuple(category.category_id for category in present.categories)
+    categories = tuple(category.category_id for category in present.leaves)
     data = TrainingSet(
         categories=categories,
         vectors=store.vectors(embedder_id, [label.text_hash for label in taught]),
@@ -82,7 +82,7 @@ def _is_whole(folder: Path, sha256: str) -> bool:
 
 def _cited(session: Session, present: Taxonomy, asked: set[str]) -> dict[str, str]:
     """Give the documents that categories cite and the model was not asked about, each with its category."""
-    cited = {text: category.category_id for category in present.categories for text in category.members if text not in asked}
+    cited = {text: category.category_id for category in present.leaves for text in category.members if text not in asked}
     there = session.store.active_hashes(sorted(cited))
     return {text: cited[text] for text in there}
 

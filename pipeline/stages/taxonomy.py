@@ -1,153 +1,196 @@
-"""The stages of the taxonomy: summaries, generated_taxonomy, updated_taxonomy, taxonomy."""
+"""The stages of the taxonomy: generate and update several candidates, review them, select one, describe its categories.
 
-from collections.abc import Callable
+A candidate is one pass over the sample, in an order and with a seed of its own. Every version is saved when it is made and
+is found again by the hash of what makes it, so that a killed run goes on at the minibatch where it stopped.
+"""
 
-from pipeline.errors import BudgetReachedError, TaxonomyError
-from pipeline.ids import content_id
-from pipeline.records import Summary, Taxonomy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from pipeline.errors import TaxonomyError
+from pipeline.records import Summary, Taxonomy, TaxonomyStage
+from pipeline.settings import Project
+from pipeline.stages.candidates import (
+    candidate_numbers,
+    candidate_project,
+    candidate_summaries,
+    minibatch_starts,
+    sample_around,
+    sample_of,
+    started_from,
+    validation_texts,
+)  # fmt: skip
+from pipeline.stages.exam import carried
+from pipeline.stages.kept import current_spec, kept_taxonomy
 from pipeline.stages.session import Session
-from pipeline.taxonomy import Sample, Version, generate, make_sample, review, summarise, summary_spec, taxonomy_spec, update, version_id
+from pipeline.taxonomy import Version, deepen, describe, induction, measure_candidates, relevance, saturated, select, version_id
 
-__all__ = ["generated_taxonomy", "kept_taxonomy", "sampled_summaries", "summaries", "taxonomy", "updated_taxonomy"]
+__all__ = ["generated_taxonomy", "reviewed_taxonomy", "selected_taxonomy", "taxonomy", "updated_taxonomy"]
 
-AROUND = 20_000  # documents whose vectors say what lies around a sampled one
-KEPT = 0.5  # share of the documents cited by a taxonomy that must still be there for it to be kept
-
-
-def summaries(session: Session) -> tuple[int, int]:
-    """Summarise the sampled documents that have no summary yet, unless the current taxonomy is kept and needs none."""
-    project, spec = session.project, summary_spec(session.project, session.model_of("generator"))
-    wanted = [document.text_hash for document in session.store.sample_texts(first=project.taxonomy.sample)]
-    if kept_taxonomy(session) is not None:
-        return 0, len(session.store.summaries(spec, wanted))
-    pending = session.store.pending("summaries", {"summary_spec": spec}, among=wanted)
-    outcomes = summarise(session.store.texts(pending), chat=session.generator, project=project)
-    made = 0
-    try:
-        for outcome in session.progress.track(outcomes, total=len(pending), what="summaries", size=lambda o: len(o.records) + len(o.failures)):
-            answered = [summary.text_hash for summary in outcome.records]
-            with session.store.writer():
-                session.store.save(list(outcome.records))
-                session.store.save_failures("summaries", spec, outcome.failures, answered=answered)
-            made += len(outcome.records) + len(outcome.failures)
-    except BudgetReachedError as reached:
-        raise BudgetReachedError(f"{reached} Left: {len(pending) - made} of {len(wanted)} summaries, and all that follows.") from reached
-    session.store.mark_current(summary_spec=spec)
-    return len(pending), len(session.store.summaries(spec, wanted))
+Made = tuple[int, Taxonomy]
+Make = Callable[[str], Version]
 
 
 def generated_taxonomy(session: Session) -> tuple[int, int]:
-    """Make the first version from the first minibatch, unless the current taxonomy is kept."""
-    if (kept := kept_taxonomy(session)) is not None:
-        return 0, len(kept.categories)
-    project, given = session.project, sampled_summaries(session)[: session.project.taxonomy.minibatch]
-
-    def make() -> Version:
-        return generate(_sample(session).head(len(given)), chat=session.generator, embedder=session.embedder, project=project)
-
-    made, first = _version(session, "generate", None, given, make)
-    session.store.mark_current(generated_taxonomy_id=first.taxonomy_id)
-    return made, len(first.categories)
+    """Make the first version of each candidate from its first minibatch, unless the current taxonomy is kept."""
+    return _for_each_candidate(session, "generated", _generated)
 
 
 def updated_taxonomy(session: Session) -> tuple[int, int]:
-    """Update the first version with each further minibatch, unless the current taxonomy is kept."""
+    """Update each candidate with each further minibatch, until there is nothing new to see."""
+    return _for_each_candidate(session, "updated", _updated)
+
+
+def reviewed_taxonomy(session: Session) -> tuple[int, int]:
+    """Review the last version of each candidate: move, merge and drop until its categories are distinct and each is big enough."""
+    return _for_each_candidate(session, "reviewed", _reviewed)
+
+
+def selected_taxonomy(session: Session) -> tuple[int, int]:
+    """Choose among the candidates by what they cover, how far they overlap, and a judge, on documents that made none of them."""
     if (kept := kept_taxonomy(session)) is not None:
         return 0, len(kept.categories)
-    project, given, current = session.project, sampled_summaries(session), _pointed(session, "generated_taxonomy_id")
-    made = 0
-    starts = range(project.taxonomy.minibatch, len(given), project.taxonomy.minibatch)
-    for start in session.progress.track(starts, total=len(starts), what="updates", size=lambda _: 1):
-        seen, parent = given[: start + project.taxonomy.minibatch], current
+    candidates = [_pointed(session, f"reviewed_taxonomy_id_{number}") for number in candidate_numbers(session)]
+    seen = candidate_summaries(session, 0)
 
-        def make(parent: Taxonomy = parent, count: int = len(seen), start: int = start) -> Version:
-            sample = _sample(session).head(count)
-            return update(parent, sample, start=start, chat=session.generator, embedder=session.embedder, project=project)
+    def make(version: str) -> Version:
+        texts, sample, chat = validation_texts(session), sample_of(session, seen), session.generator
+        measures = measure_candidates(candidates, texts, sample=sample, chat=chat, embedder=session.embedder, project=session.project)
+        number, why = select(candidates, measures)
+        session.store.save([measure for of_one in measures for measure in of_one])
+        related = relevance(texts, chat=chat, project=session.project, taxonomy_id=version)
+        return Version(_next(candidates[number], version, "select", note=why), (), (related,))
 
-        new, current = _version(session, "update", parent, seen, make)
-        made += new
-    session.store.mark_current(updated_taxonomy_id=current.taxonomy_id)
-    return made, len(current.categories)
+    more = [candidate.taxonomy_id for candidate in candidates]
+    made, chosen = _version(session, "select", candidates[0], seen, make, project=session.project, more=more)
+    session.store.mark_current(selected_taxonomy_id=chosen.taxonomy_id)
+    return made, len(chosen.categories)
 
 
 def taxonomy(session: Session) -> tuple[int, int]:
-    """Review the last version: the result is the taxonomy that labels are given under, until it is no longer kept."""
+    """Describe the chosen categories: the result is the taxonomy that labels are given under, until it is no longer kept."""
     if (kept := kept_taxonomy(session)) is not None:
         return 0, len(kept.categories)
-    parent = _pointed(session, "updated_taxonomy_id")
+    project, seen = session.project, candidate_summaries(session, 0)
+    made, final = 0, _pointed(session, "selected_taxonomy_id")
+    steps: dict[TaxonomyStage, Callable[..., Version]] = {"deepen": deepen} if project.taxonomy.depth > 1 else {}
+    for stage, step in (steps | ({"describe": describe} if project.taxonomy.cards else {})).items():
+        parent = final
 
-    def make() -> Version:
-        return review(parent, _sample(session), chat=session.generator, embedder=session.embedder, project=session.project)
+        def make(version: str, parent: Taxonomy = parent, step: Callable[..., Version] = step) -> Version:
+            sample = sample_of(session, seen)
+            return step(parent, sample, chat=session.generator, embedder=session.embedder, project=project, version_id=version)
 
-    made, final = _version(session, "review", parent, sampled_summaries(session), make)
-    if len(final.categories) < 2:
-        raise TaxonomyError(f"The taxonomy has {len(final.categories)} category; labels need at least 2. Raise taxonomy.sample or taxonomy.size.")
-    session.store.mark_current(taxonomy_id=final.taxonomy_id, taxonomy_spec=_spec(session))
+        new, final = _version(session, stage, parent, seen, make, project=project)
+        made += new
+    if len(final.leaves) < 2:
+        raise TaxonomyError(f"The taxonomy has {len(final.leaves)} category; labels need at least 2. Raise taxonomy.sample or taxonomy.size.")
+    session.store.mark_current(taxonomy_id=final.taxonomy_id, taxonomy_spec=current_spec(session))
     return made, len(final.categories)
 
 
-def kept_taxonomy(session: Session) -> Taxonomy | None:
-    """Give the current taxonomy where it still holds, so that a corpus that only grew is labelled under it.
+def _generated(session: Session, number: int) -> Made:
+    project, seen, parent = candidate_project(session, number), candidate_summaries(session, number), started_from(session, number)
+    if parent is not None and project.taxonomy.method == "given":
+        return 0, parent
+    first = seen[: minibatch_starts(session, len(seen)).step]
 
-    It holds while use case, prompts, model and settings are those it was made with, and half of the documents that its
-    categories cite are still in the corpus.
-    """
-    current = session.store.current("taxonomy_id")
-    if current is None or session.store.current("taxonomy_spec") != _spec(session):
-        return None
-    present = session.store.taxonomy(current)
-    cited = {text for category in present.categories for text in category.members}
-    there = cited.intersection(session.store.active_hashes(sorted(cited)))
-    return present if len(there) >= KEPT * len(cited) else None
+    def make(version: str) -> Version:
+        chat, embedder = session.generator, session.embedder
+        sample = sample_of(session, seen).head(len(first))
+        made = induction(project, carried(session)).generate(sample, parent=parent, chat=chat, embedder=embedder, project=project, version_id=version)
+        return Version(_numbered(made.taxonomy, session, number), made.changes, made.measures)
 
-
-def _spec(session: Session) -> str:
-    model = session.model_of("generator")
-    return taxonomy_spec(session.project, model=model, summary_spec=summary_spec(session.project, model))
+    return _version(session, "generate", parent, first, make, project=project)
 
 
-def _version(session: Session, stage: str, parent: Taxonomy | None, given: list[Summary], make: Callable[[], Version]) -> tuple[int, Taxonomy]:
+def _updated(session: Session, number: int) -> Made:
+    project, seen, current = candidate_project(session, number), candidate_summaries(session, number), _candidate(session, "generated", number)
+    update, made = induction(project, carried(session)).update, 0
+    starts = minibatch_starts(session, len(seen))
+    ratings: list[float] = []
+    added: list[int] = []
+    for start in session.progress.track(starts[1:], total=len(starts) - 1, what=f"updates of candidate {number + 1}", size=lambda _: 1):
+        if update is None or saturated(ratings, added):
+            break
+        parent, so_far = current, seen[: start + starts.step]
+
+        def make(version: str, parent: Taxonomy = parent, count: int = len(so_far), start: int = start) -> Version:
+            chat, embedder = session.generator, session.embedder
+            sample = sample_of(session, seen).head(count)
+            return update(parent, sample, start=start, chat=chat, embedder=embedder, project=project, version_id=version)
+
+        new, current = _version(session, "update", parent, so_far, make, project=project)
+        made += new
+        ratings.append(current.rating if current.rating is not None else 0.0)
+        added.append(sum(change.kind in {"add", "split"} for change in session.store.changes(current.taxonomy_id)))
+    return made, current
+
+
+def _reviewed(session: Session, number: int) -> Made:
+    project, seen, parent = candidate_project(session, number), candidate_summaries(session, number), _candidate(session, "updated", number)
+    review = induction(project, carried(session)).review
+    if review is None:
+        return 0, parent
+
+    def make(version: str) -> Version:
+        chat, embedder = session.generator, session.embedder
+        return review(parent, sample_of(session, seen), chat=chat, embedder=embedder, project=project, version_id=version)
+
+    return _version(session, "review", parent, seen, make, project=project)
+
+
+def _for_each_candidate(session: Session, stage: str, make: Callable[[Session, int], Made]) -> tuple[int, int]:
+    """Make one stage's versions; say how many were made and how many categories the candidates have."""
+    if (kept := kept_taxonomy(session)) is not None:
+        return 0, len(kept.categories)
+    made = categories = 0
+    for number in candidate_numbers(session):
+        new, found = make(session, number)
+        session.store.mark_current(**{f"{stage}_taxonomy_id_{number}": found.taxonomy_id})
+        if number == 0:
+            session.store.mark_current(**{f"{stage}_taxonomy_id": found.taxonomy_id})
+        made, categories = made + new, categories + len(found.categories)
+    return made, categories
+
+
+def _version(
+    session: Session,
+    stage: TaxonomyStage,
+    parent: Taxonomy | None,
+    seen: Sequence[Summary],
+    make: Make,
+    *,
+    project: Project,
+    more: Sequence[str] = (),
+) -> Made:
     """Give a version from the store, or make and save it; say how many were made."""
     step, parent_id = (parent.step + 1, parent.taxonomy_id) if parent else (0, None)
-    seen = [(summary.text_hash, summary.phrase) for summary in given]
-    key = version_id(stage, step, parent_id, seen, around=_around(session)[0], project=session.project, model=session.model_of("generator"))
+    pairs, around, model = [(summary.text_hash, summary.phrase) for summary in seen], sample_around(session)[0], session.model_of("generator")
+    key = version_id(stage, step, parent_id, pairs, project=project, model=model, around=around, more=[session.facet, str(carried(session)), *more])
     if (known := session.store.find_taxonomy(key)) is not None:
         return 0, known
-    session.progress.status(f"{stage} a taxonomy from {len(given)} documents")
-    version = make()
-    session.store.save([version.taxonomy, *version.changes])
+    session.progress.status(f"{stage} a taxonomy from {len(seen)} documents")
+    version = make(key)
+    session.store.save([version.taxonomy, *version.changes, *version.measures])
     return 1, version.taxonomy
+
+
+def _next(parent: Taxonomy, taxonomy_id: str, stage: TaxonomyStage, *, note: str) -> Taxonomy:
+    return replace(parent, taxonomy_id=taxonomy_id, stage=stage, step=parent.step + 1, parent_id=parent.taxonomy_id, rating=None, note=note)
+
+
+def _numbered(made: Taxonomy, session: Session, number: int) -> Taxonomy:
+    return replace(made, candidate=number, facet=session.facet)
+
+
+def _candidate(session: Session, stage: str, number: int) -> Taxonomy:
+    return _pointed(session, f"{stage}_taxonomy_id_{number}")
 
 
 def _pointed(session: Session, key: str) -> Taxonomy:
     found = session.store.current(key)
     if found is None:
-        raise TaxonomyError(f"There is no {key.removesuffix('_id').replace('_', ' ')} yet; run the stages before this one first.")
+        what = key.rstrip("0123456789_").removesuffix("_id").replace("_", " ")
+        raise TaxonomyError(f"There is no {what} yet; run the stages before this one first.")
     return session.store.taxonomy(found)
-
-
-def sampled_summaries(session: Session) -> list[Summary]:
-    """Read the summaries in the sample's order."""
-    spec = session.store.current("summary_spec")
-    if spec is None:
-        raise TaxonomyError("There are no summaries yet; run the stage summaries first.")
-    return session.store.summaries(spec, session.store.sample_hashes(first=session.project.taxonomy.sample))
-
-
-def _sample(session: Session) -> Sample:
-    """Represent the summarised documents; embedding them takes seconds, so that it is done once, and only to make a version."""
-    given = sampled_summaries(session)
-    around, hashes = _around(session)
-    key = ("sample", around, tuple((summary.text_hash, summary.phrase) for summary in given))
-
-    def make() -> Sample:
-        neighbours = session.store.vectors(session.embedder.embedder_id, hashes)
-        return make_sample(given, embedder=session.embedder, neighbours=neighbours, around=around)
-
-    return session.remember(key, make)
-
-
-def _around(session: Session) -> tuple[str, list[str]]:
-    """Give the documents that lie around the sampled ones, and the hash of their list."""
-    hashes = session.store.sample_hashes(first=AROUND)
-    return content_id("around", hashes), hashes

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.records import Call
+from pipeline.call_records import Call
 from pipeline.serving.locks import Lock
 
 __all__ = ["Journal", "left_behind"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from pipeline.records import Call
+from pipeline.call_records import Call
 from pipeline.store.journal import Journal, left_behind
 from pipeline.store.store import Store
 

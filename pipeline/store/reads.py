@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.errors import StoreError
-from pipeline.records import Category, Change, Document, Failure, Label, Student, Summary, Taxonomy
+from pipeline.records import Document, Failure, Label, Student, Summary
 from pipeline.store.tables import TABLES, from_json
-from pipeline.store.warehouse import Warehouse
+from pipeline.store.taxonomy_reads import TaxonomyReads
 
 __all__ = ["Reads"]
 
@@ -23,19 +23,8 @@ PENDING = {
 DOCUMENT = "doc_id, text_hash, text, source, metadata, gold"
 
 
-class Reads(Warehouse):
+class Reads(TaxonomyReads):
     """Read texts, derived rows and pointers."""
-
-    def rows(self, sql: str, values: Sequence[Any] = (), **tables: pa.Table) -> list[tuple[Any, ...]]:
-        """Run one query of this package, with Arrow tables under their names."""
-        with self.reader() as connection:
-            for name, table in tables.items():
-                connection.register(name, table)
-            try:
-                return connection.execute(sql, list(values)).fetchall()
-            finally:
-                for name in tables:
-                    connection.unregister(name)
 
     def sample_texts(self, first: int, skip: int = 0) -> list[Document]:
         """Give one document of each distinct active text, in the seeded order: `first` of them after `skip`."""
@@ -128,31 +117,6 @@ class Reads(Warehouse):
             after = hashes[-1]
             yield hashes, matrix(found["vector"])
 
-    def taxonomy(self, taxonomy_id: str) -> Taxonomy:
-        """Give a version of the taxonomy; StoreError where there is none."""
-        with self.reader():
-            found = self.rows(TAXONOMY, [taxonomy_id])
-            categories = self.rows(CATEGORIES, [taxonomy_id])
-        if not found:
-            raise StoreError(f"There is no taxonomy {taxonomy_id!r} in {self.path}.")
-        version, stage, step, parent_id, use_case, method, rating = found[0]
-        return Taxonomy(version, stage, step, parent_id, use_case, method, tuple(category(row) for row in categories), rating)
-
-    def find_taxonomy(self, taxonomy_id: str) -> Taxonomy | None:
-        """Give a version with its categories, or None where it has not been made."""
-        return self.taxonomy(taxonomy_id) if self.rows("select 1 from taxonomies where taxonomy_id = ?", [taxonomy_id]) else None
-
-    def latest_taxonomy(self, stage: str | None = None) -> Taxonomy | None:
-        """Give the version that was first saved last, of any stage or of one; None where there is none."""
-        sql = "select taxonomy_id from taxonomies where ? is null or stage = ? order by seq desc limit 1"
-        found = self.rows(sql, [stage, stage])
-        return self.taxonomy(found[0][0]) if found else None
-
-    def changes(self, taxonomy_id: str) -> list[Change]:
-        """Give the edits that led to a version, in order."""
-        sql = "select taxonomy_id, kind, category_id, before, after, reason from taxonomy_changes where taxonomy_id = ? order by position"
-        return [Change(*row) for row in self.rows(sql, [taxonomy_id])]
-
     def student(self, classifier_id: str) -> Student:
         """Give a trained student; StoreError where there is none."""
         found = self.rows(STUDENT, [classifier_id])
@@ -176,8 +140,8 @@ class Reads(Warehouse):
         return dict(self.rows("select text_hash, category_id from predictions where classifier_id = ?", [classifier_id]))
 
     def current(self, key: str) -> str | None:
-        """Give the id that a key points to."""
-        found = self.rows("select value from current where key = ?", [key])
+        """Give the id that a key points to in the store's facet."""
+        found = self.rows("select value from current where key = ?", [self.pointer(key)])
         return found[0][0] if found else None
 
     def count(self, table: str) -> int:
@@ -226,8 +190,6 @@ where embedder_id = ? and text_hash > ?
     and text_hash not in (select text_hash from predictions where classifier_id = ?)
 order by text_hash limit ?
 """
-TAXONOMY = "select taxonomy_id, stage, step, parent_id, use_case, method, rating from taxonomies where taxonomy_id = ?"
-CATEGORIES = "select category_id, name, description, parent_id, members from categories where taxonomy_id = ? order by position"
 STUDENT = """
 select classifier_id, taxonomy_id, annotator_id, embedder_id, path, sha256, settings, metrics, trained_on
 from classifiers where classifier_id = ?
@@ -246,12 +208,6 @@ def document(row: Sequence[Any]) -> Document:
     """Make a document of a row that starts with the columns DOCUMENT."""
     doc_id, text_hash, text, source, metadata, gold = row[:6]
     return Document(doc_id, text_hash, text, source, from_json(metadata) or {}, gold)
-
-
-def category(row: Sequence[Any]) -> Category:
-    """Make a category of a row of CATEGORIES."""
-    category_id, name, description, parent_id, members = row
-    return Category(category_id, name, description, parent_id, tuple(members))
 
 
 def scores(text: str | None) -> dict[str, float] | None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from pipeline.records import Evaluation, ExamResult
+from pipeline.call_records import ExamResult
+from pipeline.records import Evaluation
 from pipeline.store.reads import Reads
 
 __all__ = ["RunReads", "Throughput"]

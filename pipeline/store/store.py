@@ -1,6 +1,7 @@
 """The store of one project: a folder with a private warehouse and a published copy."""
 
 import contextlib
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ class Store(RunReads, Writes):
         if not current or not store.published.exists():
             store.publish()
         return store
+
+    def of_facet(self, name: str) -> "Store":
+        """Give the same store with the pointers of one facet."""
+        view = copy.copy(self)
+        view.facet = name
+        return view
 
     def query(self, sql: str, *, limit: int = 1000) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run any SQL on the published copy, which cannot be changed by it, and give the columns and the first rows.

@@ -12,11 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.call_records import Call, ExamResult, PlannedStage, StageServing
 from pipeline.ids import canonical_json
-from pipeline.records import Annotator, Call, Change, Evaluation, ExamResult, Label, PlannedStage, Prediction, Reject, StageServing, Student, Summary
+from pipeline.records import Annotator, Change, Evaluation, Facet, Label, Measure, Prediction, Reject, Student, Summary
 from pipeline.store.warehouse import Connection
 
 __all__ = [
+    "LISTS",
     "RECORDS",
     "TABLES",
     "Table",
@@ -84,12 +86,14 @@ TAXONOMY_COLUMNS = (
     text_columns("taxonomy_id", "stage")
     | {"step": INT}
     | text_columns("parent_id", "use_case", "method")
-    | {"rating": REAL, "created_at": TIME, "seq": INT}
+    | {"rating": REAL, "created_at": TIME, "seq": INT, "facet": STR, "candidate": INT, "guide": STR, "note": STR}
 )
-CATEGORY_COLUMNS = text_columns("taxonomy_id", "category_id", "parent_id", "name", "description") | {
+LISTS = ("members", "cues", "exclusions", "examples", "near_misses")
+CATEGORY_COLUMNS = text_columns("taxonomy_id", "category_id", "parent_id", "name", "description", "status") | {
     "position": INT,
-    "members": pa.list_(STR),
+    **dict.fromkeys(LISTS, pa.list_(STR)),
 }
+MEASURE_COLUMNS = text_columns("taxonomy_id", "metric") | {"size": REAL, "value": REAL, "low": REAL, "high": REAL, "n": INT, "judge": STR}
 STUDENT_COLUMNS = text_columns("classifier_id", "taxonomy_id", "annotator_id", "embedder_id", "path", "sha256", "settings", "metrics")
 FIGURES = {"value": REAL, "low": REAL, "high": REAL, "n": INT, "judge": STR, "created_at": TIME}
 STAGE_COLUMNS = {"run_id": STR, "stage": STR, "started_at": TIME, "seconds": REAL, "status": STR, "counts": STR}
@@ -114,6 +118,13 @@ TABLES = {
             "taxonomy_changes",
             ("taxonomy_id",),
             text_columns("taxonomy_id", "kind", "category_id", "before", "after", "reason") | {"position": INT},
+        ),
+        Table("taxonomy_measures", ("taxonomy_id", "metric", "size"), MEASURE_COLUMNS),
+        Table(
+            "facets",
+            ("facet_id",),
+            text_columns("facet_id", "name", "use_case", "question", "examples", "source") | {"created_at": TIME},
+            frozenset({"examples"}),
         ),
         Table("annotators", ("annotator_id",), text_columns("annotator_id", "kind", "model", "prompt", "settings"), frozenset({"settings"})),
         Table("labels", LABEL_KEYS, LABEL_COLUMNS, frozenset({"scores"})),
@@ -146,7 +157,9 @@ RECORDS: Mapping[type, str] = {
     Change: "taxonomy_changes",
     Evaluation: "evaluations",
     ExamResult: "exams",
+    Facet: "facets",
     Label: "labels",
+    Measure: "taxonomy_measures",
     PlannedStage: "plans",
     Prediction: "predictions",
     Reject: "rejects",

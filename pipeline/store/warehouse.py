@@ -13,11 +13,12 @@ import random
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import duckdb
+import pyarrow as pa
 
 from pipeline.errors import StoreError, StoreLockedError
 
@@ -39,7 +40,12 @@ class Warehouse:
         self.path = folder / "warehouse.duckdb"
         self.published = folder / "labels.duckdb"
         self.lock_seconds = lock_seconds
+        self.facet = ""  # whose pointers are read and set; empty for the project's own use case
         self._held = threading.local()
+
+    def pointer(self, key: str) -> str:
+        """Name the row of `current` that holds a pointer of the store's facet."""
+        return f"{self.facet}/{key}" if self.facet else key
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[Connection]:
@@ -50,6 +56,17 @@ class Warehouse:
             return
         with self.connected("read") as connection:
             yield connection
+
+    def rows(self, sql: str, values: Sequence[Any] = (), **tables: pa.Table) -> list[tuple[Any, ...]]:
+        """Run one query of this package, with Arrow tables under their names."""
+        with self.reader() as connection:
+            for name, table in tables.items():
+                connection.register(name, table)
+            try:
+                return connection.execute(sql, list(values)).fetchall()
+            finally:
+                for name in tables:
+                    connection.unregister(name)
 
     @contextlib.contextmanager
     def writer(self) -> Iterator[Connection]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pipeline.errors import StoreError
 from pipeline.ids import order_key
 from pipeline.records import Document, Failure, Taxonomy
-from pipeline.store.tables import TABLES, Table, arrow_table, insert_rows, latest_by_key, record_rows, replace_rows, table_for, to_json
+from pipeline.store.tables import LISTS, TABLES, Table, arrow_table, insert_rows, latest_by_key, record_rows, replace_rows, table_for, to_json
 from pipeline.store.warehouse import Connection, Warehouse
 
 __all__ = ["Writes"]
@@ -127,9 +127,9 @@ class Writes(Warehouse):
             return replace_rows(connection, table, data)
 
     def mark_current(self, **ids: str | None) -> None:
-        """Point each key to an id; None removes the pointer."""
+        """Point each key of the store's facet to an id; None removes the pointer."""
         with self.writer() as connection:
-            for key, value in ids.items():
+            for key, value in ((self.pointer(key), value) for key, value in ids.items()):
                 connection.execute("delete from current where key = ?", [key])
                 if value is not None:
                     connection.execute("insert into current values (?, ?)", [key, value])
@@ -215,7 +215,8 @@ def save_taxonomy(connection: Connection, taxonomy: Taxonomy) -> None:
     rows = [
         {
             "taxonomy_id": taxonomy.taxonomy_id, "category_id": category.category_id, "parent_id": category.parent_id,
-            "position": position, "name": category.name, "description": category.description, "members": list(category.members),
+            "position": position, "name": category.name, "description": category.description, "status": category.status,
+            **{column: list(getattr(category, column)) for column in LISTS},
         }
         for position, category in enumerate(taxonomy.categories)
     ]  # fmt: skip

@@ -1,24 +1,39 @@
-"""Taxonomies: summarise documents, generate categories, update them, review them."""
+"""Taxonomies: ask each document the facet's question, generate categories, update, review, select and describe them."""
 
-from pipeline.taxonomy.grouping import first_size
-from pipeline.taxonomy.induce import generate, review, update
-from pipeline.taxonomy.naming import Namer
+from pipeline.taxonomy.candidates import measure_candidates, saturated, select
+from pipeline.taxonomy.cards import describe
+from pipeline.taxonomy.editing import apply_edits, diff, seeded
+from pipeline.taxonomy.facets import SHOWN as SHOWN_TEXTS
+from pipeline.taxonomy.facets import facet_id, write_facet
+from pipeline.taxonomy.hierarchy import deepen
+from pipeline.taxonomy.methods import Induction, induction
+from pipeline.taxonomy.relevance import relevance, relevance_warning
 from pipeline.taxonomy.sample import Group, Sample, make_sample
 from pipeline.taxonomy.summarise import summarise, summary_spec
 from pipeline.taxonomy.versions import Version, taxonomy_spec, version_id
 
 __all__ = [
+    "SHOWN_TEXTS",
     "Group",
-    "Namer",
+    "Induction",
     "Sample",
     "Version",
-    "first_size",
-    "generate",
+    "apply_edits",
+    "deepen",
+    "describe",
+    "diff",
+    "facet_id",
+    "induction",
     "make_sample",
-    "review",
+    "measure_candidates",
+    "relevance",
+    "relevance_warning",
+    "saturated",
+    "seeded",
+    "select",
     "summarise",
     "summary_spec",
     "taxonomy_spec",
-    "update",
     "version_id",
+    "write_facet",
 ]

@@ -3,29 +3,23 @@
 A small model cannot group many phrases at once, so that the groups are found here and the model names them.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from sklearn.cluster import AgglomerativeClustering, KMeans
 
-from pipeline.settings import SizeRange
-from pipeline.taxonomy.sample import Group, Sample
+from pipeline.embedding import Matrix
+from pipeline.taxonomy.sample import Group, Sample, unit
 
-__all__ = ["close_groups", "first_size", "group", "outliers"]
+__all__ = ["close_groups", "group", "nearest", "outliers", "regroup"]
 
-ENOUGH = 12  # documents a group
+STARTS = 40
 OUTLIER_DEVIATIONS = 2.0
 
 
-def first_size(documents: int, bounds: SizeRange) -> int:
-    """Choose how many groups to start from: the most that is wanted, as far as each can have enough documents to be named by.
-
-    What is cut too finely gets one name twice and is merged; what is cut too coarsely stays mixed whatever its name.
-    """
-    return min(bounds.max, max(bounds.min, documents // ENOUGH), documents // 2)
-
-
 def group(sample: Sample, size: int, *, seed: int) -> list[Group]:
-    """Cut a sample into groups by k-means, largest first."""
-    places = KMeans(size, n_init=20, random_state=seed).fit_predict(sample.vectors)
+    """Cut a sample into groups by k-means, largest first; the best of many starts, so that another seed finds the same groups."""
+    places = KMeans(size, n_init=STARTS, random_state=seed).fit_predict(sample.vectors)
     groups = [sample.ranked(np.flatnonzero(places == place)) for place in np.unique(places)]
     return sorted(groups, key=len, reverse=True)
 
@@ -45,3 +39,20 @@ def close_groups(sample: Sample, indices: list[int], *, likeness: float, smalles
     places = clustering.fit_predict(sample.vectors[indices])
     members = [[index for index, at in zip(indices, places, strict=True) if at == place] for place in np.unique(places)]
     return sorted((sample.ranked(found) for found in members if len(found) >= smallest), key=len, reverse=True)
+
+
+def regroup(sample: Sample, groups: Mapping[str, Group]) -> dict[str, Group]:
+    """Move the documents of groups by k-means that starts from the groups' centres; a group that would empty stays as it is."""
+    if len(groups) < 2:
+        return dict(groups)
+    keys, indices = list(groups), [index for found in groups.values() for index in found.indices]
+    centres = np.stack([sample.centre(groups[key]) for key in keys])
+    places = KMeans(len(keys), init=centres, n_init=1, max_iter=50).fit_predict(sample.vectors[indices])
+    moved = {key: sample.ranked([index for index, at in zip(indices, places, strict=True) if at == place]) for place, key in enumerate(keys)}
+    return moved if all(len(found) for found in moved.values()) else dict(groups)
+
+
+def nearest(sample: Sample, indices: Sequence[int], centres: Matrix) -> dict[int, list[int]]:
+    """Give for each centre, by its row, the documents that are more like it than like any other; rows without any are left out."""
+    best = (sample.vectors[list(indices)] @ unit(centres).T).argmax(axis=1)
+    return {int(place): [index for index, at in zip(indices, best, strict=True) if at == place] for place in np.unique(best)}

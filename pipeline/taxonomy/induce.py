@@ -1,9 +1,7 @@
-"""Stages 2 and 3: generate from the first minibatch, update with each further one, review (TnT-LLM, section 3.1).
+"""Stages 2 to 4 where the vectors group: generate from the first minibatch, update with each further one, review (TnT-LLM, section 3.1).
 
-The size of a minibatch is what the generator can carry. Groups come from vectors of text and phrase; the model names
-them, tells them apart, and says for each document of a further minibatch whether any category fits. What fits none is
-grouped and becomes a category of its own. A version's id is the hash of what makes it, so that a finished version is
-never made again.
+Groups come from vectors of text and phrase; the model names them, tells them apart, and says for each document of a
+further minibatch whether any category fits. What fits none is grouped and becomes a category of its own.
 """
 
 from collections.abc import Sequence
@@ -11,15 +9,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.choosing import ask_category, none_probability
-from pipeline.embedding import Embedder, Matrix
+from pipeline.embedding import Embedder
 from pipeline.errors import TaxonomyError
-from pipeline.records import Taxonomy
+from pipeline.records import Measure, Taxonomy
 from pipeline.serving.contract import Chat
 from pipeline.settings import Project
-from pipeline.taxonomy.grouping import close_groups, first_size, group, outliers
-from pipeline.taxonomy.naming import AlikeNames, Namer, alike_names
-from pipeline.taxonomy.sample import Group, Sample, unit
-from pipeline.taxonomy.versions import Draft, Version, version_id
+from pipeline.taxonomy.consolidate import settle
+from pipeline.taxonomy.grouping import close_groups, group, nearest, outliers, regroup
+from pipeline.taxonomy.naming import Namer
+from pipeline.taxonomy.sample import Group, Sample
+from pipeline.taxonomy.sizing import choose_size
+from pipeline.taxonomy.versions import Draft, Version
 
 __all__ = ["generate", "review", "update"]
 
@@ -29,116 +29,86 @@ CLOSE = 0.4  # mean cosine of the documents that make a new category
 SMALLEST = 0.01  # share of the sample a category must cite
 
 
-def generate(sample: Sample, *, chat: Chat, embedder: Embedder, project: Project) -> Version:
-    """Make the first version from the first minibatch: group, name, merge what the model calls the same.
+def generate(sample: Sample, *, parent: Taxonomy | None = None, chat: Chat, embedder: Embedder, project: Project, version_id: str) -> Version:
+    """Make the first version from the first minibatch: choose a size, group, name, merge what the model cannot tell apart.
+
+    With a parent, whose categories a person gave, it is the parent's update with the whole minibatch.
 
     :raises TaxonomyError: when there are too few distinct documents.
     """
-    if len(sample) < max(FEWEST, 2 * project.taxonomy.size.min):
+    if parent is not None:
+        return update(parent, sample, start=0, chat=chat, embedder=embedder, project=project, version_id=version_id)
+    needed = max(FEWEST, 2 * project.taxonomy.size.min)
+    if len(sample) < needed:
         raise TaxonomyError(
-            f"A taxonomy of at least {project.taxonomy.size.min} categories needs at least {max(FEWEST, 2 * project.taxonomy.size.min)} distinct"
+            f"A taxonomy of at least {project.taxonomy.size.min} categories needs at least {needed} distinct"
             f" summarised documents; there are {len(sample)}. Add documents, or lower taxonomy.size."
         )
-    groups = group(sample, first_size(len(sample), project.taxonomy.size), seed=project.seed)
-    draft = Draft(_version_id("generate", 0, None, sample, chat, project), sample)
+    size, curve = choose_size(sample, project.taxonomy.size, seed=project.seed)
+    groups = group(sample, size, seed=project.seed)
+    draft = Draft(version_id, sample)
     for found, named in zip(groups, (namer := Namer(sample, chat, project, "generate")).name(groups), strict=True):
         out = outliers(sample, found)
         draft.add(named.name, named.description, Group(tuple(index for index in found.indices if index not in out)), named.reason)
-    _settle_names(draft, namer, embedder=embedder, fewest=project.taxonomy.size.min)
-    return draft.finish("generate", 0, None, use_case=project.use_case, rating=None)
+    settle(draft, namer, embedder=embedder)
+    measures = [Measure(version_id, "size_score", score, len(sample), size=at, judge="vectors") for at, score in curve]
+    return draft.finish("generate", use_case=project.use_case, measures=measures)
 
 
-def update(parent: Taxonomy, sample: Sample, *, start: int, chat: Chat, embedder: Embedder, project: Project) -> Version:
+def update(parent: Taxonomy, sample: Sample, *, start: int, chat: Chat, embedder: Embedder, project: Project, version_id: str) -> Version:
     """Update a version with the minibatch that begins at `start`; `sample` holds it and all before it.
 
     The rating of the new version is the share of the minibatch that a category of its parent fits.
     """
-    step = parent.step + 1
-    draft = Draft.from_taxonomy(_version_id("update", step, parent.taxonomy_id, sample, chat, project), parent, sample)
+    draft = Draft.from_taxonomy(version_id, parent, sample)
     answers = [answer for answer, _ in ask_category(sample.texts[start:], taxonomy=parent, chat=chat, project=project, purpose="update")]
     answered = [none_probability(answer) for answer in answers if answer.outcome == "ok"]
     misfit = [none_probability(answer) if answer.outcome == "ok" else 0.0 for answer in answers]
-    fitting = [start + place for place, value in enumerate(misfit) if value < MISFIT]
-    _cite_nearest(draft, fitting)
+    _cite_nearest(draft, [start + place for place, value in enumerate(misfit) if value < MISFIT], embedder=embedder)
     room = project.taxonomy.size.max - len(draft.categories)
     smallest = max(3, round(SMALLEST * len(sample)))
     found = close_groups(sample, draft.uncited(), likeness=CLOSE, smallest=smallest)[: max(0, room)]
     namer = Namer(sample, chat, project, "update")
     for new, named in zip(found, namer.name(found, taken=draft.names()), strict=True):
-        reason = f"{len(new)} documents that no category fitted; {named.reason}"
-        draft.add(named.name, named.description, new, reason)
-    _settle_names(draft, namer, embedder=embedder, fewest=project.taxonomy.size.min)
+        draft.add(named.name, named.description, new, f"{len(new)} documents that no category fitted; {named.reason}")
+    settle(draft, namer, embedder=embedder)
     rating = sum(value < MISFIT for value in answered) / len(answered) if answered else None
-    return draft.finish("update", step, parent.taxonomy_id, use_case=project.use_case, rating=rating)
+    return draft.finish("update", use_case=project.use_case, rating=rating)
 
 
-def review(parent: Taxonomy, sample: Sample, *, chat: Chat, embedder: Embedder, project: Project) -> Version:
-    """Review the last version: drop what is too small, settle the names, let the nearest category cite what none cites."""
-    step = parent.step + 1
-    draft = Draft.from_taxonomy(_version_id("review", step, parent.taxonomy_id, sample, chat, project), parent, sample)
+def review(parent: Taxonomy, sample: Sample, *, chat: Chat, embedder: Embedder, project: Project, version_id: str) -> Version:
+    """Review the last version: move documents to the category they are most like, drop what is too small, settle the names.
+
+    The move is one of k-means that starts from the categories as they are, so that what the minibatches were too short to
+    see is put right. Frozen categories keep their documents.
+    """
+    draft = Draft.from_taxonomy(version_id, parent, sample)
+    _move(draft)
     smallest = max(2, round(SMALLEST * len(sample)))
     for category_id in sorted(draft.groups, key=lambda key: len(draft.groups[key])):
-        if len(draft.groups[category_id]) < smallest and len(draft.categories) > project.taxonomy.size.min:
+        may_go = not draft.categories[category_id].kept and len(draft.categories) > project.taxonomy.size.min
+        if may_go and len(draft.groups[category_id]) < smallest:
             draft.drop(category_id, f"it cites {len(draft.groups[category_id])} documents, fewer than {smallest}")
-    _settle_names(draft, Namer(sample, chat, project, "review"), embedder=embedder, fewest=project.taxonomy.size.min)
-    _cite_nearest(draft, draft.uncited(), unless_outlier=True)
-    return draft.finish("review", step, parent.taxonomy_id, use_case=project.use_case, rating=None)
+    settle(draft, Namer(sample, chat, project, "review"), embedder=embedder)
+    _cite_nearest(draft, draft.uncited(), embedder=embedder)
+    return draft.finish("review", use_case=project.use_case)
 
 
-def _version_id(stage: str, step: int, parent_id: str | None, sample: Sample, chat: Chat, project: Project) -> str:
-    return version_id(stage, step, parent_id, sample.seen, around=sample.around, project=project, model=chat.model)
+def _move(draft: Draft) -> None:
+    """Let every cited document go to the category it is most like."""
+    movable = {key: found for key, found in draft.groups.items() if len(found) and draft.categories[key].status != "frozen"}
+    for key, found in regroup(draft.sample, movable).items():
+        new = set(found.indices) - set(movable[key].indices)
+        if new:
+            draft.cite(key, sorted(new), f"{len(new)} documents are more like it than like the category they were in")
 
 
-def _cite_nearest(draft: Draft, indices: Sequence[int], *, unless_outlier: bool = False) -> None:
-    """Let the category with the most like centre cite each document; an outlier is less like it than nearly all members are."""
-    keys = [key for key in draft.groups if len(draft.groups[key])]
+def _cite_nearest(draft: Draft, indices: Sequence[int], *, embedder: Embedder) -> None:
+    """Let the category with the most like centre cite each document; one that cites nothing yet is as its name and description are."""
+    keys = [key for key in draft.groups if draft.categories[key].status != "frozen"]
     if not indices or not keys:
         return
-    centres = np.stack([draft.sample.centre(draft.groups[key]) for key in keys])
-    likeness = draft.sample.vectors[list(indices)] @ unit(centres).T
-    floors = np.array([_floor(draft.sample, draft.groups[key], centre) for key, centre in zip(keys, centres, strict=True)])
-    nearest = likeness.argmax(axis=1)
-    for place, key in enumerate(keys):
-        belongs = nearest == place if not unless_outlier else (nearest == place) & (likeness[:, place] >= floors[place])
-        near = [index for index, here in zip(indices, belongs, strict=True) if here]
-        if near:
-            draft.cite(key, near, f"{len(near)} documents are most like it")
-
-
-def _floor(sample: Sample, found: Group, centre: Matrix) -> float:
-    likeness = sample.vectors[list(found.indices)] @ centre
-    return float(likeness.mean() - 2.5 * likeness.std())
-
-
-def _settle_names(draft: Draft, namer: Namer, *, embedder: Embedder, fewest: int) -> None:
-    """Merge categories whose names say the same; rename the smaller of two with names too alike, and merge it where that fails.
-
-    Where merging would leave too few categories, and where two names only share a word, both stay after one renaming.
-    """
-    tried: set[str] = set()
-    while True:
-        may_merge = len(draft.categories) > fewest
-        pairs = ((*_by_size(draft, pair), pair) for pair in _alike(draft, embedder))
-        found = next(((large, small, pair) for large, small, pair in pairs if small not in tried or (pair.alike and may_merge)), None)
-        if found is None:
-            return
-        larger, smaller, pair = found
-        kept, gone = draft.categories[larger].name, draft.categories[smaller].name
-        if may_merge and (pair.same or (pair.alike and smaller in tried)):
-            draft.merge(smaller, larger, f"its name {gone!r} says the same as {kept!r}")
-            continue
-        tried.add(smaller)
-        named = namer.rename(draft.groups[smaller], refused=gone, taken=draft.names(but=smaller), reason=f"too much like {kept}")
-        if not named.by_model and not pair.alike:
-            continue  # the old name shares a word with another one, and still says more than a phrase
-        draft.rename(smaller, named.name, named.description, f"{gone!r} is too much like {kept!r}; {named.reason}")
-
-
-def _by_size(draft: Draft, pair: AlikeNames) -> tuple[str, str]:
-    keys = list(draft.categories)
-    larger, smaller = sorted((keys[pair.first], keys[pair.second]), key=lambda key: -len(draft.groups[key]))
-    return larger, smaller
-
-
-def _alike(draft: Draft, embedder: Embedder) -> list[AlikeNames]:
-    return alike_names(draft.names(), embedder=embedder)
+    spoken = embedder.embed([f"{draft.categories[key].name}. {draft.categories[key].description}" for key in keys])
+    centres = np.stack([draft.sample.centre(draft.groups[key]) if len(draft.groups[key]) else row for key, row in zip(keys, spoken, strict=True)])
+    for place, near in nearest(draft.sample, indices, centres).items():
+        draft.cite(keys[place], near, f"{len(near)} documents are most like it")

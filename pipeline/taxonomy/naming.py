@@ -15,7 +15,7 @@ from pipeline.settings import Project
 from pipeline.taxonomy.sample import Group, Sample
 from pipeline.text import content_words, tidy_description
 
-__all__ = ["AlikeNames", "Named", "Namer", "alike_names", "why_refused"]
+__all__ = ["CATCH_ALL", "GENERIC_WORDS", "PROMPT_WORDS", "AlikeNames", "Named", "Namer", "alike_names", "why_refused"]
 
 PHRASES, TEXTS = 12, 6  # shown of each group: what a 1.5 B model reads without losing the thread
 ROUNDS = 4
@@ -117,7 +117,9 @@ class Namer:
         return self._fall_back(found, taken, f"the model's name {refused!r} was refused: {why}")
 
     def _question(self, prompt: Prompt, found: Group, *, round_: int, **more: object) -> Question:
-        about = {"use_case": self.project.use_case, "language": self.project.taxonomy.language, **more}
+        language = "English" if self.project.taxonomy.language == "document" else self.project.taxonomy.language
+        asked = self.sample.question or self.project.use_case
+        about = {"use_case": self.project.use_case, "question": asked, "language": language, **more}
         phrases = self.sample.counted_phrases(found, PHRASES)
         messages = fit_texts(
             lambda texts: prompt.render(phrases=phrases, texts=texts, **about),

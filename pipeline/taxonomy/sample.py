@@ -13,6 +13,7 @@ from pipeline.records import Summary
 __all__ = ["Group", "Sample", "make_sample", "unit"]
 
 Indices = npt.NDArray[np.intp]
+OWN = 2.0  # weight of what a document says itself, against what lies around it
 FEWEST_NEIGHBOURS, MOST_NEIGHBOURS = 5, 20
 
 
@@ -31,6 +32,7 @@ class Group:
 class Sample:
     """Parallel columns, one place a document; `vectors` has shape (n, d) and rows of length 1.
 
+    `alone` are the vectors without the neighbourhoods, the same where None. `question` is what the phrases answer;
     `around` hashes the documents whose neighbourhood went into the vectors.
     """
 
@@ -39,6 +41,8 @@ class Sample:
     phrases: tuple[str, ...]
     vectors: Matrix
     around: str = ""
+    question: str = ""
+    alone: Matrix | None = None
 
     def __len__(self) -> int:
         """Count the documents."""
@@ -51,7 +55,13 @@ class Sample:
 
     def head(self, count: int) -> "Sample":
         """Take the first `count` documents."""
-        return Sample(self.hashes[:count], self.texts[:count], self.phrases[:count], self.vectors[:count], self.around)
+        return self.part(range(count))
+
+    def part(self, indices: Sequence[int] | range) -> "Sample":
+        """Take some documents, in the order given."""
+        chosen = list(indices)[: len(self)] if isinstance(indices, range) else list(indices)
+        hashes, texts, phrases = (tuple(column[index] for index in chosen) for column in (self.hashes, self.texts, self.phrases))
+        return Sample(hashes, texts, phrases, self.vectors[chosen], self.around, self.question, None if self.alone is None else self.alone[chosen])
 
     def counted_phrases(self, group: Group, most: int) -> list[tuple[str, int]]:
         """Count the phrases of a group, most frequent first; equal counts keep the group's order."""
@@ -76,20 +86,22 @@ class Sample:
         return Group(tuple(int(index) for index in chosen[np.argsort(-likeness, kind="stable")]))
 
 
-def make_sample(summaries: Sequence[Summary], *, embedder: Embedder, neighbours: Matrix | None = None, around: str = "") -> Sample:
+def make_sample(
+    summaries: Sequence[Summary], *, embedder: Embedder, neighbours: Matrix | None = None, around: str = "", question: str = ""
+) -> Sample:
     """Represent each document by what it says, its phrase, and the documents around it.
 
     Three vectors are summed, of the summary, of "phrase. summary" and of the phrase: text and phrase together group
-    better than either alone. Added to them is the mean of the nearest rows of `neighbours` (m, d), the texts of the
-    corpus: what lies around a document says which group it is part of, and costs no question.
+    better than either alone. Added to them, at half their weight, is the mean of the nearest rows of `neighbours` (m, d),
+    the texts of the corpus: what lies around a document says which group it is part of, and costs no question.
     """
     texts = [summary.summary for summary in summaries]
     phrases = [summary.phrase for summary in summaries]
     together = [f"{phrase}. {text}" for phrase, text in zip(phrases, texts, strict=True)]
     spoken = embedder.embed(texts)
     own = unit(spoken + embedder.embed(together) + embedder.embed(phrases))
-    vectors = unit(own + _neighbourhood(spoken, neighbours)) if neighbours is not None and len(neighbours) else own
-    return Sample(tuple(summary.text_hash for summary in summaries), tuple(texts), tuple(phrases), vectors, around)
+    vectors = unit(OWN * own + _neighbourhood(spoken, neighbours)) if neighbours is not None and len(neighbours) else own
+    return Sample(tuple(summary.text_hash for summary in summaries), tuple(texts), tuple(phrases), vectors, around, question, own)
 
 
 def _neighbourhood(vectors: Matrix, neighbours: Matrix) -> Matrix:

@@ -103,9 +103,9 @@ def test_an_error_of_a_stage_fails_its_asset_with_our_message_and_stops_what_fol
         raise EngineError("The server at http://127.0.0.1:1 is gone.")
 
     write_project(workspace)
-    result = materialize(workspace, reply=gone, only=["documents", "summaries", "generated_taxonomy"])
+    result = materialize(workspace, reply=gone, only=["documents", "facets", "summaries", "generated_taxonomy"])
     assert not result.success
-    assert failures(result) == {"summaries": "The server at http://127.0.0.1:1 is gone."}
+    assert failures(result) == {"facets": "The server at http://127.0.0.1:1 is gone."}
     assert {event.asset_key.path[1] for event in result.get_asset_materialization_events() if event.asset_key} == {"documents"}
 
 

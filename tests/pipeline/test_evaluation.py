@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from pipeline.evaluation import CLUSTERING, Judged, baseline_id, cluster_baseline, clustering_figures, evaluate, evaluation_id, share
-from pipeline.evaluation.metrics import adjusted_rand, contingency, matched_accuracy, mutual_information, purity
+from pipeline.evaluation.metrics import adjusted_rand, contingency, harmonic_purity, matched_accuracy, mutual_information, purity
 from pipeline.ids import text_hash
 from pipeline.records import Document
 from pipeline.settings import Project
@@ -173,3 +173,30 @@ def test_a_cluster_that_the_model_cannot_name_gets_a_number(a_project: Project) 
     found = cluster_baseline(documents(texts), TinyEmbedder().embed(texts), size=9, chat=ScriptedChat(lambda _: "no json"), project=a_project)
     assert found.names() == ["Cluster 1", "Cluster 2", "Cluster 3", "Cluster 4"]
     assert {category.description for category in found.categories} == {"wrong_schema"}
+
+
+def test_harmonic_purity_of_a_case_worked_by_hand() -> None:
+    # x holds a a a c, y holds a b b, z holds c c; one document of b is in none.
+    # a (4): best with x, F1 = 2 * 3 / (4 + 4); b (3): with y, 2 * 2 / (3 + 3); c (3): with z, 2 * 2 / (3 + 2).
+    assert harmonic_purity(contingency(GOLD, FOUND)) == pytest.approx((4 * 6 / 8 + 3 * 4 / 6 + 3 * 4 / 5) / 10)
+    # One category for everything is the best of every label: F1 of a is 2 * 4 / 14, of b and of c 2 * 3 / 13.
+    assert harmonic_purity(contingency(GOLD, ["x"] * 10)) == pytest.approx((4 * 8 / 14 + 6 * 6 / 13) / 10)
+    # A label cut in two counts by the larger part alone.
+    assert harmonic_purity(contingency(["a"] * 5, ["x", "x", "x", "y", "y"])) == pytest.approx(6 / 8)
+    assert harmonic_purity(contingency(GOLD, GOLD)) == 1.0
+    assert harmonic_purity(contingency(GOLD, [None] * 10)) == 0.0
+
+
+@given(LABELS)
+@settings(deadline=None)
+def test_harmonic_purity_is_the_best_f1_of_each_label_counted_on_sets_of_documents(labels: tuple[list[str], list[str | None]]) -> None:
+    gold, found = labels
+
+    def documents(of: Sequence[str | None], label: str) -> set[int]:
+        return {place for place, one in enumerate(of) if one == label}
+
+    best = 0.0
+    for truth in {label: documents(gold, label) for label in gold}.values():
+        categories = [documents(found, label) for label in found if label is not None]
+        best += len(truth) * max((2 * len(truth & category) / (len(truth) + len(category)) for category in categories), default=0.0)
+    assert harmonic_purity(contingency(gold, found)) == pytest.approx(best / len(gold), abs=1e-9)

@@ -1,5 +1,6 @@
 """The exam tells a model that can from one that cannot, costs nothing the second time, and a run heeds it as the project says."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.call_records import ExamResult, StageServing
 from pipeline.errors import EngineError, ExamFailedError
-from pipeline.exam import NEEDS, SKILLS, exam_id, marks, tasks_of
+from pipeline.exam import NEEDS, SKILLS, carries, exam_id, in_turn, marks, tasks_of
 from pipeline.exam.examine import long_text, turned
-from pipeline.exam.marking import in_language, right_object, within_cap
+from pipeline.exam.marking import in_language, right_object, well_grouped, within_cap
 from pipeline.exam.paper import load_paper
 from pipeline.prompts import as_data
-from pipeline.records import ExamResult, StageServing
 from pipeline.serving.contract import Answer, Choice, Question
 from pipeline.settings import Project
 from pipeline.stages import Quiet, Session, run_stage
@@ -24,8 +25,8 @@ from pipeline.testing import ScriptedChat
 from tests.tiny import tiny_session
 
 MakeProject = Callable[..., Project]
-QUESTIONS = {"format": 6, "cap": 6, "language": 6, "choice": 8, "long_prompt": 6, "stability": 8}
-CALLS = 40  # the labels in their first order are on record when stability asks for them
+QUESTIONS = {"format": 6, "cap": 6, "language": 6, "choice": 8, "long_prompt": 6, "stability": 8, "group": 2}
+CALLS = 42  # the labels in their first order are on record when stability asks for them
 SENTENCES = {
     "German": "Die Bäckerei schließt im Herbst, weil sie niemand übernehmen will.",
     "French": "À partir de la semaine prochaine, la piscine ouvre à six heures pour ceux qui nagent avant le travail.",
@@ -45,10 +46,25 @@ def perfect(question: Question) -> str:
         return json.dumps({"categories": ["What comes often", "What comes seldom"]})
     if name == "exam_language":
         return SENTENCES[next(item.language for item in paper.language if item.text in text)]
+    if name == "exam_group":
+        return grouped(question)
     if name == "exam_guide":
         return next(item.right for item in paper.long_guide if item.text in text)
     short = [item.right for item in paper.choice if item.text in text]
     return short[0] if short else next(item.right for item in paper.long_text if item.telling in text)
+
+
+def numbered(question: Question) -> dict[str, int]:
+    """Read the numbers of a list of topics."""
+    lines = [line.partition(". ") for line in question.messages[-1].content.splitlines()]
+    return {topic: int(number) for number, _, topic in lines}
+
+
+def grouped(question: Question) -> str:
+    """Group a list of topics as its author did."""
+    number = numbered(question)
+    item = next(item for item in load_paper().group if set(item.group_of) == set(number))
+    return json.dumps({"categories": [{"covers": [number[topic] for topic in topics], "name": name} for name, topics in item.groups.items()]})
 
 
 def hopeless(question: Question) -> str:
@@ -86,11 +102,10 @@ def score(results: list[ExamResult]) -> dict[str, tuple[int, int]]:
     return {result.skill: (result.passed, result.asked) for result in results}
 
 
-def test_there_are_forty_questions_and_every_role_needs_some_skill() -> None:
+def test_there_are_so_many_questions_and_every_skill_but_the_switch_is_needed_by_some_role() -> None:
     assert {skill: len(tasks_of(skill, context_tokens=4096, seed=0)) for skill in SKILLS} == QUESTIONS
-    assert sum(QUESTIONS.values()) == 40
-    assert all(set(skills) <= set(SKILLS) for skills in NEEDS.values())
-    assert {skill for skills in NEEDS.values() for skill in skills} == set(SKILLS)
+    assert sum(QUESTIONS.values()) == 42
+    assert {skill for skills in NEEDS.values() for skill in skills} == set(SKILLS) - {"group"}
 
 
 def test_no_question_gives_its_answer_away_by_its_place_or_its_words() -> None:
@@ -108,7 +123,8 @@ def test_no_question_gives_its_answer_away_by_its_place_or_its_words() -> None:
 def test_the_data_comes_to_the_model_as_it_is_written() -> None:
     paper = load_paper()
     texts = [item.text for group in (paper.format, paper.language, paper.choice, paper.long_guide) for item in group]
-    assert all(as_data(text) == text for text in (*texts, *paper.rules, paper.filler))
+    topics = [topic for item in paper.group for topic in item.group_of]
+    assert all(as_data(text) == text for text in (*texts, *topics, *paper.rules, paper.filler))
 
 
 @pytest.mark.parametrize("context", [512, 1024, 4096, 32_768])
@@ -185,6 +201,66 @@ def test_no_list_over_the_cap_and_none_with_a_repeated_name_passes(names: list[s
         assert not within_cap(names, most=len(names) - 1, phrases=[])
 
 
+GOLD = ["tea"] * 5 + ["rain"] * 5
+
+
+@pytest.mark.parametrize(
+    ("covers", "names", "good"),
+    [
+        ([[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]], ["Tea", "Rain"], True),
+        ([[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]], ["Tea", "tea."], False),
+        ([[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]], ["Tea", ""], False),
+        ([[1, 2, 3, 4], [6, 7, 8, 9, 10]], ["Tea", "Rain"], True),
+        ([[1, 2, 3, 4], [6, 7, 8, 9]], ["Tea", "Rain"], False),
+        ([[1, 2, 3, 4, 5, 6, 7], [8, 9, 10]], ["Tea", "Rain"], True),
+        ([[1, 2, 3, 4, 5, 6, 7, 8], [9, 10]], ["Tea", "Rain"], False),
+        ([[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [6, 7, 8, 9, 10]], ["Tea", "Rain"], False),
+        ([[1, 2, 3], [4, 5], [6, 7, 8], [9, 10]], ["Tea", "Herbs", "Rain", "Hail"], False),
+        ([list(range(1, 11))], ["All"], False),
+        ([[1, 2, 3, 4, 5, 99, 0, -1], [6, 7, 8, 9, 10]], ["Tea", "Rain"], True),
+        ([], [], False),
+    ],
+)
+def test_a_grouping_is_good_when_it_is_small_and_distinct_and_whole_and_pure(covers: list[list[int]], names: list[str], good: bool) -> None:
+    assert well_grouped(covers, names, most=3, gold=GOLD) is good
+
+
+@given(st.lists(st.lists(st.integers(-2, 12), max_size=12), max_size=5))
+def test_no_grouping_in_one_category_passes_and_the_order_of_numbers_does_not_matter(covers: list[list[int]]) -> None:
+    names = [f"Name {place}" for place in range(len(covers))]
+    good = well_grouped(covers, names, most=4, gold=GOLD)
+    assert not good or len(covers) > 1
+    assert good == well_grouped([own[::-1] for own in covers], names, most=4, gold=GOLD)
+
+
+def test_the_lists_to_be_grouped_are_thirty_and_a_hundred_and_fifty_topics_in_a_mixed_order() -> None:
+    short, long = load_paper().group
+    assert [(len(item.group_of), len(item.groups), item.most) for item in (short, long)] == [(30, 8, 8), (150, 18, 18)]
+    assert min(len(topics) for item in (short, long) for topics in item.groups.values()) >= 3
+    for item, task in zip((short, long), tasks_of("group", context_tokens=4096, seed=0), strict=True):
+        order = [item.group_of[topic] for topic in numbered(task.questions[0])]
+        assert sum(one == other for one, other in itertools.pairwise(order)) < len(order) / 5
+
+
+def test_the_longer_list_is_asked_alone_and_lost_with_the_shorter_one() -> None:
+    tasks = tasks_of("group", context_tokens=4096, seed=0)
+    assert in_turn(tasks) == [[tasks[0]], [tasks[1]]]
+    others = tasks_of("cap", context_tokens=4096, seed=0)
+    assert in_turn(others) == [others]
+    answers = list(ScriptedChat(grouped).ask(task.questions[0] for task in tasks))
+    assert marks(tasks, answers) == [True, True]
+    assert marks(tasks, [answers[0], Answer("truncated")]) == [True, False]
+    assert marks(tasks, [Answer("truncated"), answers[1]]) == [False, False]
+    assert tasks[0].questions[0].max_tokens <= 320, "a model that cannot do it must not take minutes to show it"
+
+
+@pytest.mark.parametrize(("passed", "phrases"), [(0, 0), (1, 30), (2, 150)])
+def test_a_model_carries_as_many_phrases_as_the_longest_list_it_has_passed(passed: int, phrases: int) -> None:
+    others = [ExamResult("e", "m", skill, 6, 6, 0.5, None) for skill in ("cap", "format")]
+    assert carries([*others, ExamResult("e", "m", "group", passed, 2, 0.5, None)]) == phrases
+    assert carries(others) == 0, "who was not examined does not group"
+
+
 @pytest.mark.parametrize("language", SENTENCES)
 def test_a_sentence_is_in_its_own_language_and_in_no_other(language: str) -> None:
     assert [wanted for wanted in SENTENCES if in_language(SENTENCES[language], wanted)] == [language]
@@ -225,7 +301,7 @@ def test_a_perfect_model_passes_everything_and_asking_again_costs_nothing(make_p
         assert take_exams(session) == verdicts
         assert asked(session) == 0
         assert session.store.query("select distinct purpose, count(*) from llm_calls group by all")[1] == [("exam", CALLS)]
-        assert session.store.query("select count(*), sum(asked) from exams")[1] == [(6, 40)]
+        assert session.store.query("select count(*), sum(asked) from exams")[1] == [(7, 42)]
 
 
 def test_asking_anew_replaces_the_results(make_project: MakeProject, tmp_path: Path) -> None:
@@ -234,7 +310,7 @@ def test_asking_anew_replaces_the_results(make_project: MakeProject, tmp_path: P
         take_exams(session)
     with sit(project, tmp_path / "s", hopeless, run_id="later") as session:
         found = take_exams(session, again=True)
-        assert asked(session) >= CALLS
+        assert asked(session) >= CALLS - 1, "who fails the shorter list to group is not asked the longer one"
         assert [one.state for one in found] == ["failed", "failed"]
         assert verdict(session, "generator") == found[0]
 
@@ -248,6 +324,12 @@ def test_a_hopeless_model_passes_nothing(make_project: MakeProject, tmp_path: Pa
         assert "format, 0 of 6 with 80% needed: summaries and category names will be missing" in said
         assert "Set another engine.model" in said
     assert "Set another generator.model" in explain(found, project=make_project(generator={"model": "other"}))
+
+
+def test_a_model_that_cannot_group_the_shorter_list_is_not_asked_the_longer_one(make_project: MakeProject, tmp_path: Path) -> None:
+    with sit(make_project(), tmp_path / "s", hopeless) as session:
+        assert score(take_exam(session, "generator"))["group"] == (0, 2)
+        assert asked(session) == CALLS - 1
 
 
 def test_a_sitting_that_was_broken_off_goes_on_where_it_was(make_project: MakeProject, tmp_path: Path) -> None:

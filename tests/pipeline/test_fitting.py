@@ -13,7 +13,7 @@ from pipeline.choosing import ask_category
 from pipeline.fitting import DocumentPrompt, Fitted, Window, ask_posed, fit_texts, open_place
 from pipeline.ids import text_hash
 from pipeline.prompts import load_prompt, prompt_names
-from pipeline.records import Category, Document, Taxonomy
+from pipeline.records import Category, Document, Facet, Taxonomy
 from pipeline.serving.contract import Line, Message
 from pipeline.settings import AnnotationSettings, Project
 from pipeline.taxonomy import summarise, summary_spec
@@ -23,6 +23,8 @@ from tests.test_prompts import HOSTILE, INPUTS
 
 POLICIES: tuple[Keep, ...] = ("head", "tail", "both_ends")
 TAXONOMY = Taxonomy("tax:1", "review", 2, None, "what", "tnt", (Category("cat:a", "Late Parcels", "a"), Category("cat:b", "Refunds", "b")))
+FACET = Facet("facet:1", "main", "what", "What is it?", (), "user")
+ABOUT: dict[str, Any] = {"use_case": "x", "question": "What is it?", "examples": [], "language": "English"}
 WORD = st.text(alphabet="abäß字🙂", min_size=1, max_size=30)
 TEXT = st.lists(st.tuples(WORD, st.sampled_from([" ", "  ", "\n"])), max_size=60).map(lambda pairs: "".join(word + gap for word, gap in pairs))
 
@@ -112,9 +114,9 @@ def test_a_cut_by_the_context_is_told_in_labels_and_summaries(a_project: Project
     chat = CountingChat(180)
     outcomes = list(annotate(documents, taxonomy=TAXONOMY, annotator=llm_annotator(a_project, "m"), chat=chat, project=a_project))
     assert [label.truncated for outcome in outcomes for label in outcome.records] == [False, True]
-    replies = ["a phrase", '{"summary": "words", "phrase": "many words"}']
+    replies = ["a phrase", "many words | words"]
     chat = CountingChat(300, reply=lambda question: replies[len(chat.questions)])
-    outcomes_ = list(summarise(documents, chat=chat, project=a_project))
+    outcomes_ = list(summarise(documents, facets=[FACET], chat=chat, project=a_project))
     assert [summary.truncated for outcome in outcomes_ for summary in outcome.records] == [False, True]
     assert all((chat.room(question.messages, question.max_tokens) or 0) >= 0 for question in chat.questions)
 
@@ -134,10 +136,10 @@ def test_a_document_that_cannot_be_asked_about_is_a_failure_in_its_place(a_proje
 @given(st.lists(st.booleans(), max_size=30))
 def test_answers_stay_in_their_places_among_those_that_are_not_asked(a_project: Project, can_be_asked: list[bool]) -> None:
     chat = ScriptedChat(lambda question: question.messages[-1].content)
-    prompt = DocumentPrompt(load_prompt("phrase"), Line(), purpose="p", chat=chat, project=a_project, use_case="x", language="English")
+    prompt = DocumentPrompt(load_prompt("phrase"), Line(), purpose="p", chat=chat, project=a_project, **ABOUT)
     posed = [prompt.pose(f"text {place}") for place in range(len(can_be_asked))]
     blocked = CountingChat(0)
-    stuck = DocumentPrompt(load_prompt("phrase"), Line(), purpose="p", chat=blocked, project=a_project, use_case="x", language="English")
+    stuck = DocumentPrompt(load_prompt("phrase"), Line(), purpose="p", chat=blocked, project=a_project, **ABOUT)
     mixed = [one if asked else stuck.pose("x") for one, asked in zip(posed, can_be_asked, strict=True)]
     answers = [answer for answer, _ in ask_posed(iter(mixed), chat)]
     assert [answer.text for answer in answers] == [f"<text>text {place}</text>" if asked else None for place, asked in enumerate(can_be_asked)]
@@ -177,7 +179,7 @@ def test_the_policy_is_part_of_a_key_only_where_it_is_not_the_default(a_project:
 def test_fitting_costs_little_where_the_bound_suffices() -> None:
     text = "My parcel has not come, and the courier does not answer."
     chat = CountingChat(10_000)
-    prompt = open_place(load_prompt("phrase"), use_case="x", language="English")
+    prompt = open_place(load_prompt("phrase"), **ABOUT)
     window = Window(prompt, chat=chat, max_tokens=5, policy=policy())
     window.fit(text)
 

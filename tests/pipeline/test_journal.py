@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.records import Call
+from pipeline.call_records import Call
 from pipeline.store import Store, StoreLedger
 from pipeline.store.journal import Journal, left_behind
 

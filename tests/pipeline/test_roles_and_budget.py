@@ -112,7 +112,7 @@ def test_a_budget_too_small_for_a_taxonomy_stops_the_run_and_loses_nothing(
     make_project: Callable[..., Project], server: ScriptedServer, tmp_path: Path
 ) -> None:
     project = make_project(engine=joined(server), budget={"calls": 30})
-    with pytest.raises(BudgetReachedError, match="Left: 30 of 60 summaries"):
+    with pytest.raises(BudgetReachedError, match="Left: 31 of 60 summaries"):
         run_to_the_end(project, tmp_path / "store", "first")
     assert Store.open(tmp_path / "store").query("select count(*) from summaries")[1] == [(30,)]
     with pytest.raises(BudgetReachedError):

@@ -53,7 +53,7 @@ def test_the_views_count_every_document_once(finished_session: Session) -> None:
     assert query("select sum(documents), max(depth) from taxonomy_tree")[1] == [(120, 0)]
     assert query("select sum(failed_calls) from cost")[1] == [(0,)]
     purposes = {row[0] for row in query("select purpose from cost where run_id = 'run'")[1]}
-    assert purposes >= {"summarise", "generate", "update", "annotate", "baseline"}
+    assert purposes >= {"facet", "summarise", "generate", "update", "select", "describe", "annotate", "baseline"}
     assert query("select sum(calls) from cost")[1][0][0] == query("select count(*) from llm_calls")[1][0][0]
     assert {row[0] for row in query("select distinct annotator_kind from label_history")[1]} == {"llm", "teacher"}
 
@@ -89,7 +89,7 @@ def test_a_plan_counts_the_whole_corpus_before_and_nothing_after_a_run(make_proj
         assert asked(session) == 0
         assert session.store.counts()["documents"] == 0
     assert (before["documents"].rows, before["summaries"].calls, before["annotations"].calls) == (120, 60, 60)
-    assert before["updated_taxonomy"].calls == 20
+    assert before["updated_taxonomy"].calls == 2 * 20, "for each of two candidates"
     assert before["summaries"].tokens_in > 60 * 10
     with tiny_session(make_project(), copied) as after:
         assert sum(row.calls for row in plan(after).stages) == 0
@@ -110,7 +110,7 @@ def test_a_corpus_that_became_another_one_gets_another_taxonomy(make_project: Ma
     for number, rows in enumerate((old, new)):
         with tiny_session(make_project(rows), tmp_path / "store", run_id=f"run{number}") as session:
             run_all(session, until="taxonomy")
-            versions = session.store.query("select count(*) from taxonomies where stage = 'review'")[1][0][0]
+            versions = session.store.query("select count(*) from taxonomies where stage = 'describe'")[1][0][0]
     assert versions == 2
 
 
@@ -219,5 +219,5 @@ def test_an_error_of_the_engine_is_recorded_and_raised(make_project: MakeProject
     with tiny_session(make_project(), tmp_path / "store", chat=ScriptedChat(gone)) as session:
         run_stage("documents", session)
         with pytest.raises(EngineError, match="the server is gone"):
-            run_stage("summaries", session)
-        assert session.store.query("select status from stage_runs where stage = 'summaries'")[1] == [("failed",)]
+            run_stage("facets", session)
+        assert session.store.query("select status from stage_runs where stage = 'facets'")[1] == [("failed",)]

@@ -12,23 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.call_records import Call
 from pipeline.errors import StoreError
 from pipeline.ids import text_hash
-from pipeline.records import (
-    Annotator,
-    Call,
-    Category,
-    Change,
-    Document,
-    Evaluation,
-    Failure,
-    Label,
-    Prediction,
-    Reject,
-    Student,
-    Summary,
-    Taxonomy,
-)
+from pipeline.records import Annotator, Category, Change, Document, Evaluation, Failure, Label, Prediction, Reject, Student, Summary, Taxonomy
 from pipeline.store import Store, StoreLedger
 from pipeline.store.tables import TABLES
 

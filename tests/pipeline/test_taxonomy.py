@@ -7,16 +7,21 @@ import pytest
 
 from pipeline.ids import text_hash
 from pipeline.prompts import load_prompt
-from pipeline.records import Document, Summary
-from pipeline.serving.contract import Line, Structured
+from pipeline.records import Document, Facet, FacetExample, Summary
+from pipeline.serving.contract import Line
 from pipeline.settings import Project, SizeRange
 from pipeline.taxonomy import Group, Sample, make_sample, summarise, summary_spec
-from pipeline.taxonomy.grouping import close_groups, first_size, group, outliers
+from pipeline.taxonomy.grouping import close_groups, group, nearest, outliers, regroup
+from pipeline.taxonomy.sizing import choose_size
 from pipeline.testing import ScriptedChat
 from tests.tiny import TinyEmbedder, knowing_reply, tiny_rows
 
 SHORT = "My parcel is late"
-LONG = " ".join(["My parcel is late and the courier does not answer."] * 4)
+LONG = " ".join(["My parcel is late and the courier does not answer."] * 5)
+
+
+FACET = Facet("facet:1", "main", "what is it about", "What is it about?", (FacetExample(text="where is my box", answer="late parcel"),), "generator")
+MOOD = Facet("facet:2", "mood", "how do they feel", "Which feeling is it?", (FacetExample(text="hooray", answer="joy"),), "user")
 
 
 def document(text: str) -> Document:
@@ -36,44 +41,66 @@ def tiny_sample(count: int = 60) -> Sample:
 
 def test_a_short_text_is_its_own_summary_and_only_its_phrase_is_asked_for(a_project: Project) -> None:
     chat = ScriptedChat(["Late Parcel."])
-    (outcome,) = summarise([document(SHORT)], chat=chat, project=a_project)
+    (outcome,) = summarise([document(SHORT)], facets=[FACET], chat=chat, project=a_project)
     assert outcome.records == [Summary(text_hash(SHORT), summary_spec(a_project, "scripted"), SHORT, "late parcel", False)]
     assert isinstance(chat.questions[0].form, Line)
     assert chat.questions[0].prompt == load_prompt("phrase").fingerprint
+    assert [turn.content for turn in chat.questions[0].messages[1:]] == ["<text>where is my box</text>", "late parcel", f"<text>{SHORT}</text>"]
 
 
-def test_a_long_text_is_summarised_as_an_object(a_project: Project) -> None:
-    chat = ScriptedChat(['{"summary": " Parcel late. ", "phrase": "Late Parcel"}'])
-    (outcome,) = summarise([document(LONG)], chat=chat, project=a_project)
-    assert [(record.summary, record.phrase) for record in outcome.records] == [("Parcel late.", "late parcel")]
-    assert isinstance(chat.questions[0].form, Structured)
+def test_a_long_text_gets_phrase_and_summary_in_one_line(a_project: Project) -> None:
+    chat = ScriptedChat(["Late Parcel | Parcel late, and | so on."])
+    (outcome,) = summarise([document(LONG)], facets=[FACET], chat=chat, project=a_project)
+    assert [(record.summary, record.phrase) for record in outcome.records] == [("Parcel late, and | so on.", "late parcel")]
+    assert chat.questions[0].prompt == load_prompt("summarise").fingerprint
+
+
+def test_a_long_text_without_a_summary_is_represented_by_its_beginning(a_project: Project) -> None:
+    (outcome,) = summarise([document(LONG)], facets=[FACET], chat=ScriptedChat(["late parcel"]), project=a_project)
+    assert outcome.records[0].summary == " ".join(LONG.split()[:40])
+
+
+@pytest.mark.parametrize(
+    ("text", "reply", "summary"), [(SHORT, "late parcel | anger", SHORT), (LONG, "late parcel | anger | It is late.", "It is late.")]
+)
+def test_the_phrases_of_all_facets_come_from_one_call(make_project: Any, text: str, reply: str, summary: str) -> None:
+    project = make_project(facets={"mood": {"use_case": "how do they feel"}})
+    chat = ScriptedChat([reply])
+    (outcome,) = summarise([document(text)], facets=[FACET, MOOD], chat=chat, project=project)
+    specs = [summary_spec(project, "scripted"), summary_spec(project, "scripted", facet="mood")]
+    assert [(one.summary_spec, one.phrase, one.summary) for one in outcome.records] == list(
+        zip(specs, ["late parcel", "anger"], [summary] * 2, strict=True)
+    )
+    assert "Which feeling is it? (such as: joy)" in chat.questions[0].messages[0].content
+
+
+def test_a_text_that_lacks_the_phrase_of_a_facet_is_a_failure(make_project: Any) -> None:
+    project = make_project(facets={"mood": {"use_case": "how do they feel"}})
+    (outcome,) = summarise([document(SHORT)], facets=[FACET, MOOD], chat=ScriptedChat(["late parcel"]), project=project)
+    assert (outcome.records, [failure.reason for failure in outcome.failures]) == ([], ["empty"])
 
 
 def test_a_text_that_is_cut_for_the_model_is_marked(a_project: Project) -> None:
     text = " ".join(f"word{number}" for number in range(400))
-    chat = ScriptedChat(['{"summary": "words", "phrase": "many words"}'])
-    (outcome,) = summarise([document(text)], chat=chat, project=a_project)
+    chat = ScriptedChat(["many words | words"])
+    (outcome,) = summarise([document(text)], facets=[FACET], chat=chat, project=a_project)
     assert outcome.records[0].truncated
     assert "word299" in chat.questions[0].messages[-1].content
     assert "word300" not in chat.questions[0].messages[-1].content
 
 
 def test_what_the_model_cannot_summarise_is_recorded_as_a_failure(a_project: Project) -> None:
-    chat = ScriptedChat(["late parcel", "", "...", '{"summary": "x"}'])
-    outcomes = list(summarise([document(text) for text in (SHORT, "second", "third", LONG)], chat=chat, project=a_project))
+    chat = ScriptedChat(["late parcel", "", "...", "  |  x"])
+    outcomes = list(summarise([document(text) for text in (SHORT, "second", "third", LONG)], facets=[FACET], chat=chat, project=a_project))
     failures = [failure for outcome in outcomes for failure in outcome.failures]
     assert sum(len(outcome.records) for outcome in outcomes) == 1
-    assert [(failure.text_hash, failure.reason) for failure in failures] == [
-        (text_hash("second"), "empty"),
-        (text_hash("third"), "empty"),
-        (text_hash(LONG), "wrong_schema"),
-    ]
+    assert [(failure.text_hash, failure.reason) for failure in failures] == [(text_hash(text), "empty") for text in ("second", "third", LONG)]
     assert all(failure.message for failure in failures)
 
 
 def test_summaries_come_in_batches_so_that_a_killed_run_loses_few(a_project: Project) -> None:
     chat = ScriptedChat(knowing_reply)
-    stream = summarise([document(f"parcel {number}") for number in range(40)], chat=chat, project=a_project)
+    stream = summarise([document(f"parcel {number}") for number in range(40)], facets=[FACET], chat=chat, project=a_project)
     assert len(next(stream).records) == 16
     assert len(chat.questions) <= 17
     assert [len(outcome.records) for outcome in stream] == [16, 8]
@@ -83,8 +110,10 @@ def test_summaries_come_in_batches_so_that_a_killed_run_loses_few(a_project: Pro
     ("change", "same"),
     [
         ({"use_case": "another"}, False),
-        ({"seed": 7}, False),
+        ({"seed": 7}, True),
         ({"taxonomy": {"summary_words": 9}}, False),
+        ({"taxonomy": {"question": "Which product is it about?"}}, False),
+        ({"taxonomy": {"passes": 9}}, True),
         ({"taxonomy": {"language": "German"}}, False),
         ({"annotation": {"max_words": 50}}, False),
         ({"annotation": {"sample": 11}}, True),
@@ -121,11 +150,37 @@ def test_a_group_counts_its_phrases_and_spreads_its_texts() -> None:
     assert sample.spread_texts(Group((3,)), 6) == ["a four"]
 
 
-@pytest.mark.parametrize(
-    ("documents", "bounds", "size"), [(240, (8, 20), 20), (120, (8, 20), 10), (60, (8, 20), 8), (10, (8, 20), 5), (60, (5, 5), 5), (4, (3, 3), 2)]
-)
-def test_the_first_size_is_within_its_bounds_and_leaves_enough_documents(documents: int, bounds: tuple[int, int], size: int) -> None:
-    assert first_size(documents, SizeRange(min=bounds[0], max=bounds[1])) == size
+@pytest.mark.parametrize(("documents", "bounds", "size"), [(60, (4, 4), 4), (10, (8, 20), 2), (60, (12, 12), 12), (30, (9, 9), 6)])
+def test_an_exact_size_is_kept_as_far_as_there_are_five_documents_a_category(documents: int, bounds: tuple[int, int], size: int) -> None:
+    assert choose_size(tiny_sample(documents), SizeRange(min=bounds[0], max=bounds[1]), seed=1) == (size, [])
+
+
+def test_the_size_chosen_is_that_of_clear_groups_and_comes_with_its_curve() -> None:
+    centres = np.eye(6, 24)
+    rows = np.repeat(centres, 30, axis=0) + np.random.default_rng(5).normal(0, 0.05, (180, 24))
+    vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    names = tuple(f"t{place}" for place in range(180))
+    size, curve = choose_size(Sample(names, names, names, vectors), SizeRange(min=2, max=30), seed=1)
+    assert size == 6
+    assert min(curve, key=lambda point: point[1])[0] == 6
+    assert [at for at, _ in curve] == sorted({at for at, _ in curve})
+
+
+def test_moving_documents_starts_from_the_groups_and_loses_none() -> None:
+    sample = tiny_sample()
+    right = {str(place): found for place, found in enumerate(group(sample, 4, seed=1))}
+    wrong = {**right, "0": Group(right["0"].indices + right["1"].indices[:2]), "1": Group(right["1"].indices[2:])}
+    moved = regroup(sample, wrong)
+    assert {key: set(found.indices) for key, found in moved.items()} == {key: set(found.indices) for key, found in right.items()}
+    assert regroup(sample, {"only": right["0"]}) == {"only": right["0"]}
+
+
+def test_each_document_goes_to_the_centre_it_is_most_like() -> None:
+    sample = tiny_sample()
+    groups = group(sample, 4, seed=1)
+    centres = np.stack([sample.centre(found) for found in groups])
+    found = nearest(sample, range(60), centres)
+    assert {place: set(indices) for place, indices in found.items()} == {place: set(one.indices) for place, one in enumerate(groups)}
 
 
 def test_groups_hold_every_document_once_largest_first() -> None:

@@ -14,8 +14,9 @@ from pipeline.ids import text_hash
 from pipeline.records import Summary, Taxonomy
 from pipeline.serving.contract import Choice, Question
 from pipeline.settings import Project
-from pipeline.taxonomy import Group, Namer, Sample, Version, generate, make_sample, review, update, version_id
-from pipeline.taxonomy.naming import AlikeNames, alike_names, why_refused
+from pipeline.taxonomy import Group, Sample, Version, make_sample, version_id
+from pipeline.taxonomy.induce import generate, review, update
+from pipeline.taxonomy.naming import AlikeNames, Namer, alike_names, why_refused
 from pipeline.taxonomy.versions import Draft
 from pipeline.testing import ScriptedChat
 from tests.tiny import TinyEmbedder, knowing_reply, last_text, topic_of
@@ -48,7 +49,7 @@ def cited(taxonomy: Taxonomy) -> list[str]:
 
 
 def first(project: Project, sample: Sample = THREE, reply: Any = knowing_reply) -> Version:
-    return generate(sample, chat=ScriptedChat(reply), embedder=EMBEDDER, project=project)
+    return generate(sample, chat=ScriptedChat(reply), embedder=EMBEDDER, project=project, version_id="tax:first")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_a_name_that_is_refused_in_every_round_is_replaced_by_the_phrase_and_say
 
 def test_groups_that_nothing_names_get_numbers_that_differ(a_project: Project) -> None:
     sample = Sample(THREE.hashes, THREE.texts, ("other",) * len(THREE), THREE.vectors)
-    version = generate(sample, chat=ScriptedChat(lambda _: "no json"), embedder=EMBEDDER, project=sized(a_project, 3, 3))
+    version = generate(sample, chat=ScriptedChat(lambda _: "no json"), embedder=EMBEDDER, project=sized(a_project, 3, 3), version_id="tax:x")
     names = version.taxonomy.names()
     assert len(set(names)) == len(names) == 3
     assert all(name.startswith("Group ") for name in names)
@@ -143,8 +144,9 @@ def test_too_few_documents_are_refused_with_the_numbers(a_project: Project) -> N
 
 
 def test_documents_that_no_category_fits_become_a_category(a_project: Project) -> None:
-    parent = first(a_project).taxonomy
-    version = update(parent, FOUR, start=len(THREE), chat=ScriptedChat(knowing_reply), embedder=EMBEDDER, project=a_project)
+    project = sized(a_project, 3, 6)
+    parent = first(project).taxonomy
+    version = update(parent, FOUR, start=len(THREE), chat=ScriptedChat(knowing_reply), embedder=EMBEDDER, project=project, version_id="tax:second")
     assert "Opening Hours" in version.taxonomy.names()
     added = [change for change in version.changes if change.kind == "add"]
     assert "documents that no category fitted" in added[0].reason
@@ -158,14 +160,16 @@ def test_an_update_whose_documents_all_fit_adds_nothing_and_rates_the_parent_ful
     more = make({"delivery": 14})
     joined = Sample(THREE.hashes[:20] + more.hashes[10:], THREE.texts[:20] + more.texts[10:], THREE.phrases[:20] + more.phrases[10:],
                     np.concatenate([THREE.vectors[:20], more.vectors[10:]]))  # fmt: skip
-    version = update(parent, joined, start=20, chat=ScriptedChat(knowing_reply), embedder=EMBEDDER, project=a_project)
+    version = update(parent, joined, start=20, chat=ScriptedChat(knowing_reply), embedder=EMBEDDER, project=a_project, version_id="tax:second")
     assert version.taxonomy.rating == 1.0
     assert sorted(version.taxonomy.names()) == sorted(parent.names())
 
 
 def test_no_category_is_added_beyond_the_largest_number(a_project: Project) -> None:
     parent = first(sized(a_project, 3, 3)).taxonomy
-    version = update(parent, FOUR, start=len(THREE), chat=ScriptedChat(knowing_reply), embedder=EMBEDDER, project=sized(a_project, 3, 3))
+    version = update(
+        parent, FOUR, start=len(THREE), chat=ScriptedChat(knowing_reply), embedder=EMBEDDER, project=sized(a_project, 3, 3), version_id="tax:second"
+    )
     assert sorted(version.taxonomy.names()) == sorted(parent.names())
 
 
@@ -174,7 +178,7 @@ def test_an_answer_that_failed_counts_neither_for_nor_against_the_parent(a_proje
         return "not an option" if isinstance(question.form, Choice) else knowing_reply(question)
 
     parent = first(a_project).taxonomy
-    version = update(parent, FOUR, start=len(THREE), chat=ScriptedChat(broken), embedder=EMBEDDER, project=a_project)
+    version = update(parent, FOUR, start=len(THREE), chat=ScriptedChat(broken), embedder=EMBEDDER, project=a_project, version_id="tax:second")
     assert version.taxonomy.rating is None
 
 
@@ -182,18 +186,21 @@ def test_the_review_drops_what_is_too_small_but_keeps_enough(a_project: Project)
     parent = first(a_project, FOUR).taxonomy
     draft = Draft.from_taxonomy("tax:x", parent, FOUR)
     small = draft.add("Wet Boxes", "One text.", Group(()), "a test")
-    swollen = draft.finish("update", 1, parent.taxonomy_id, use_case="x", rating=None).taxonomy
-    version = review(swollen, FOUR, chat=ScriptedChat(knowing_reply), embedder=EMBEDDER, project=a_project)
+    swollen = draft.finish("update", use_case="x").taxonomy
+    version = review(swollen, FOUR, chat=ScriptedChat(knowing_reply), embedder=EMBEDDER, project=a_project, version_id="tax:second")
     assert "Wet Boxes" not in version.taxonomy.names()
     assert [(change.kind, change.category_id) for change in version.changes if change.kind == "drop"] == [("drop", small)]
     assert "cites 0 documents" in version.changes[0].reason
-    few = review(swollen, FOUR, chat=ScriptedChat(knowing_reply), embedder=EMBEDDER, project=sized(a_project, 5, 6))
+    few = review(swollen, FOUR, chat=ScriptedChat(knowing_reply), embedder=EMBEDDER, project=sized(a_project, 5, 6), version_id="tax:third")
     assert "Wet Boxes" in few.taxonomy.names()
 
 
 EDITS = st.lists(
     st.tuples(
-        st.sampled_from(["add", "rename", "merge", "drop", "cite"]), st.integers(0, 9), st.integers(0, 9), st.sets(st.integers(0, 26), max_size=6)
+        st.sampled_from(["add", "split", "below", "rename", "merge", "drop", "cite"]),
+        st.integers(0, 9),
+        st.integers(0, 9),
+        st.sets(st.integers(0, 26), max_size=6),
     ),
     max_size=12,
 )
@@ -209,16 +216,33 @@ def test_after_any_edits_each_document_is_cited_once_at_most_and_ids_stay(edits:
         assert len(all_cited) == len(set(all_cited))
         assert set(draft.categories) == set(draft.groups)
         assert sorted([*all_cited, *draft.uncited()]) == list(range(len(THREE)))
-    version = draft.finish("update", 1, None, use_case="x", rating=None)
+        assert {category.parent_id for category in draft.categories.values()} <= {None, *draft.categories}
+    version = draft.finish("update", use_case="x")
     again = Draft.from_taxonomy("tax:again", version.taxonomy, THREE)
     assert {key: set(found.indices) for key, found in again.groups.items()} == {key: set(found.indices) for key, found in draft.groups.items()}
-    assert len({change.category_id for change in version.changes if change.kind == "add"}) == sum(change.kind == "add" for change in version.changes)
+    new = [change.category_id for change in version.changes if change.kind in {"add", "split"}]
+    assert len(set(new)) == len(new)
+    assert len(version.taxonomy.categories) == len(draft.categories), "each category is in the tree once"
+
+
+def _upwards(draft: Draft, key: str | None) -> list[str]:
+    return [] if key is None else [key, *_upwards(draft, draft.categories[key].parent_id)]
 
 
 def apply(draft: Draft, kind: str, one: int, other: int, indices: set[int]) -> None:
     keys = list(draft.categories)
     if kind == "add":
         draft.add(f"Name {one}", "d", Group(tuple(sorted(indices & set(draft.uncited())))), "law")
+    elif keys and kind == "split":
+        key = keys[one % len(keys)]
+        draft.split(key, f"Part {other}", "d", Group(tuple(sorted(indices & set(draft.groups[key].indices)))), "law")
+    elif keys and kind == "below":
+        key, above = keys[one % len(keys)], keys[other % len(keys)]
+        if key in _upwards(draft, above):
+            with pytest.raises(ValueError, match="cannot lie below itself"):
+                draft.move_below(key, above, "law")
+        else:
+            draft.move_below(key, above, "law")
     elif keys and kind == "rename":
         before = set(keys)
         draft.rename(keys[one % len(keys)], f"New {other}", "d", "law")
@@ -248,7 +272,7 @@ CHANGES: list[tuple[Callable[[dict[str, Any]], Any], bool]] = [
 @pytest.mark.parametrize(("change", "same"), CHANGES)
 def test_a_version_has_another_id_exactly_when_what_makes_it_changes(a_project: Project, change: Callable[[dict[str, Any]], Any], same: bool) -> None:
     def key(project: Project, *, model: str = "m", stage: str = "generate", sample: Sample = THREE) -> str:
-        return version_id(stage, 0, None, sample.seen, project=project, model=model)
+        return version_id(stage, 0, None, sample.seen, project=project, model=model)  # type: ignore[arg-type]
 
     whole = a_project.model_dump(mode="json")
     change(whole)

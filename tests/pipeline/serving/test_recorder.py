@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.records import Call
+from pipeline.call_records import Call
 from pipeline.serving.recorder import MOST_WAITING, Recorder
 from pipeline.testing import MemoryLedger
 
