@@ -7,7 +7,7 @@ import dagster as dg
 
 from pipeline.call_records import StageServing
 from pipeline.stages import Report, Session
-from pipeline.stages.overview import evaluation_table, label_counts, sample_labels, taxonomy_table
+from pipeline.stages.overview import evaluation_table, facet_table, label_counts, measure_table, sample_labels, taxonomy_table
 
 __all__ = ["describe"]
 
@@ -53,7 +53,17 @@ def _served(served: StageServing) -> dict[str, Any]:
 
 def _taxonomy(session: Session) -> dict[str, Any]:
     rows = taxonomy_table(session.store)
-    return {"taxonomy": _table(["name", "description", "documents"], rows), "categories": len(rows)}
+    current = session.store.taxonomy(session.store.current("taxonomy_id") or "")
+    shown: dict[str, Any] = {"taxonomy": _table(["name", "description", "documents"], rows), "categories": len(rows), "note": current.note}
+    return shown | ({"guide": dg.MetadataValue.md(current.guide)} if current.guide else {})
+
+
+def _facets(session: Session) -> dict[str, Any]:
+    return {"questions": _table(["name", "question", "examples", "source"], facet_table(session.store))}
+
+
+def _candidates(session: Session) -> dict[str, Any]:
+    return {"measures": _table(["stage", "candidate", "metric", "value", "low", "high", "n", "judge"], measure_table(session.store))}
 
 
 def _histogram(session: Session) -> dict[str, Any]:
@@ -78,6 +88,8 @@ def _rejects(session: Session) -> dict[str, Any]:
 
 SHOWN: Mapping[str, Callable[[Session], dict[str, Any]]] = {
     "documents": _rejects,
+    "facets": _facets,
+    "selected_taxonomy": _candidates,
     "taxonomy": _taxonomy,
     "labels": _histogram,
     "predictions": _labelled,

@@ -31,11 +31,13 @@ from pipeline.serving.engines import open_chat
 from pipeline.settings import MAIN, Project
 from pipeline.store import Store, StoreLedger
 from pipeline.taxonomy import Sample, describe, induction, make_sample, measure_candidates, select, summarise, write_facet
+from pipeline.taxonomy.agreement import stability
+from pipeline.taxonomy.candidates import measure
 from pipeline.taxonomy.grouping import group
 
 SEEDS = (0, 1, 2)
 CAP = 100  # most categories where the size is chosen
-VALIDATION = 60  # documents
+VALIDATION = 40  # documents
 C = 3.0  # of the logistic regression
 Matrix = npt.NDArray[np.float32]
 
@@ -51,6 +53,7 @@ def main(options: argparse.Namespace) -> None:
         run_id = f"{name}-{time.time():.0f}"
         with open_chat(EngineSettings(), ledger=StoreLedger(store), run_id=run_id, on_status=print) as chat:
             results[name] = _measured(corpus, embedder, chat, options)
+        results[name]["tokens_of_this_run"] = _tokens(store, run_id)
         options.out.write_text(json.dumps(results, indent=1))
         _show(corpus, results[name])
 
@@ -68,16 +71,28 @@ def _measured(corpus: Corpus, embedder: SentenceEmbedder, chat: Chat, options: a
         rival.append(scores(corpus.gold, kmeans_labels(vectors, corpus.size, seed)))
     candidates = [_candidate(sample, seed, embedder, chat, project) for seed in SEEDS]
     texts = corpus.texts[options.sample : options.sample + VALIDATION] or corpus.texts[-VALIDATION:]
-    measures = measure_candidates(candidates, texts, sample=sample, chat=chat, embedder=embedder, project=project)
+    about: dict[str, Any] = {"sample": sample, "chat": chat, "embedder": embedder, "project": project}
+    alone = [measure(candidate, texts, **about) for candidate in candidates]
+    measures = [[*own, *stable] for own, stable in zip(alone, stability(candidates), strict=True)]
+    if options.judge:
+        measures = measure_candidates(candidates, texts, **about)
     number, why = select(candidates, measures)
     chosen = [scores(corpus.gold, _assigned(_members(candidate), place, vectors)) | {"size": len(candidate.categories)} for candidate in candidates]
-    final = describe(candidates[number], sample, chat=chat, embedder=embedder, project=project, version_id="bench").taxonomy
+    final = candidates[number]
+    if options.cards:
+        final = describe(final, sample, chat=chat, embedder=embedder, project=project, version_id="bench").taxonomy
     return {
         "documents": len(corpus), "sample": len(sample), "true_size": corpus.size, "asked": asked, "kmeans": rival, "chosen": chosen,
         "selected": number, "why": why, "measures": [[[one.metric, one.value, one.n] for one in of_one] for of_one in measures],
         "question": sample.question, "guide": final.guide,
         "categories": [[one.name, one.description, len(one.members), list(one.cues), list(one.exclusions)] for one in final.categories],
     }  # fmt: skip
+
+
+def _tokens(store: Store, run_id: str) -> list[Any]:
+    """Sum up what one run asked, by purpose: calls, prompt tokens, those of them that were cached, generated tokens."""
+    sql = "select purpose, count(*), sum(tokens_in)::int, sum(tokens_cached)::int, sum(tokens_out)::int from llm_calls where run_id = ? group by all"
+    return [list(row) for row in store.rows(sql, [run_id])]
 
 
 def _vectors(corpus: Corpus, embedder: SentenceEmbedder, folder: Path) -> Matrix:
@@ -144,6 +159,8 @@ def _options() -> argparse.Namespace:
     add_data_option(parser)
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps answers and vectors")
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
+    parser.add_argument("--judge", action="store_true", help="let the judge choose among the candidates as well")
+    parser.add_argument("--cards", action="store_true", help="write the cards and the guide of the selected one")
     parser.add_argument("--sample", type=int, default=600, help="documents that are asked about")
     return parser.parse_args()
 

@@ -5,7 +5,17 @@ from typing import Any
 
 from pipeline.store import Store
 
-__all__ = ["evaluation_table", "label_counts", "plan_comparison", "sample_labels", "stage_costs", "status", "taxonomy_table"]
+__all__ = [
+    "evaluation_table",
+    "facet_table",
+    "label_counts",
+    "measure_table",
+    "plan_comparison",
+    "sample_labels",
+    "stage_costs",
+    "status",
+    "taxonomy_table",
+]
 
 ALL = 100_000
 FIGURES = {"ari": ("ari", "all"), "nmi": ("nmi", "all"), "purity": ("purity", "all")}
@@ -35,6 +45,11 @@ select plan_id, run_id, stage, planned_calls, calls, planned_tokens, tokens, pla
 from plan_against_run where plan_id = (
     select plan_id from plans where exists (select 1 from runs where runs.started_at >= plans.created_at) order by created_at desc limit 1
 )
+"""
+MEASURES = """
+select t.stage, t.candidate + 1 as candidate, m.metric, m.value, m.low, m.high, m.n, m.judge
+from taxonomy_measures m join taxonomies t using (taxonomy_id)
+where m.size < 0 and t.method <> 'clusters' order by t.seq desc, m.metric limit 60
 """
 SAMPLE = """
 select text, category, probability, labelled_by from labelled_documents where category is not null
@@ -71,6 +86,17 @@ def status(store: Store) -> dict[str, Any]:
 def taxonomy_table(store: Store) -> list[dict[str, Any]]:
     """List the categories of the current taxonomy with their documents, in tree order."""
     return _dicts(store, "select depth, name, description, documents from taxonomy_tree")
+
+
+def facet_table(store: Store) -> list[dict[str, Any]]:
+    """List the questions that the use cases became, with the answers of their examples."""
+    rows = _dicts(store, "select name, question, examples, source from facets order by created_at")
+    return [row | {"examples": ", ".join(example["answer"] for example in json.loads(row["examples"]))} for row in rows]
+
+
+def measure_table(store: Store) -> list[dict[str, Any]]:
+    """List what the candidates were chosen by, and the figures of the one that was selected."""
+    return _dicts(store, MEASURES)
 
 
 def label_counts(store: Store) -> list[dict[str, Any]]:

@@ -69,6 +69,8 @@ def induction(project: Project, carries: int) -> Induction:
         return Induction(_clusters, None, None, WHOLE)
     if settings.method == "topics":
         return Induction(_topics, None, None, WHOLE)
+    if settings.method == "given":
+        return Induction(generate, None, None, WHOLE)  # a person's categories are the first version, and the last
     if settings.grouping == "model" or (settings.grouping == "auto" and carries):
         most = carries or MODEL_CARRIES
         return Induction(partial(generate_grounded, phrases=most), partial(update_grounded, phrases=most), review, most)
