@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:  # the child process has neither this project nor what it needs
-    from bench.corpora import Corpus
+    from corpora import Corpus
 
 __all__ = ["PYTHON", "Found", "bertopic_labels", "kmeans_labels", "kmeans_size", "scores"]
 
@@ -152,7 +152,8 @@ def _print(name: str, table: Mapping[str, Mapping[str, Mapping[str, float]]], co
 
 def main(options: argparse.Namespace) -> None:
     """Measure the rivals on the corpora that are found, and write the figures after each corpus."""
-    from bench.corpora import find_corpora, read_corpus, what_is_missing
+    from corpora import find_corpora, read_corpus, what_is_missing
+
     from pipeline.embedding import SentenceEmbedder
 
     names, missing = find_corpora(options.data, options.corpora)
@@ -178,7 +179,7 @@ def main(options: argparse.Namespace) -> None:
 
 
 def _options() -> argparse.Namespace:
-    from bench.corpora import add_data_option
+    from corpora import add_data_option
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_data_option(parser)
