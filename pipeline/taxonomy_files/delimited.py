@@ -7,6 +7,7 @@ a spreadsheet would take for a formula is written with an apostrophe before it, 
 import csv
 import io
 import re
+import sys
 from collections.abc import Mapping, Sequence
 
 from pipeline.errors import TaxonomyFileError
@@ -17,6 +18,7 @@ from pipeline.taxonomy_files.tidy import shown_example
 __all__ = ["join_values", "read_csv", "split_values", "write_csv"]
 
 DELIMITERS = (",", ";", "\t")  # a spreadsheet writes the one that its country uses
+LONGEST_CELL = 131_072  # characters
 FORMULA = re.compile(r"'*[=+\-@]")
 VALUE = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:;|\Z)|([^;]*)(?:;|\Z)')
 
@@ -26,6 +28,7 @@ def read_csv(text: str) -> RawFile:
 
     :raises TaxonomyFileError: where the text is no such table.
     """
+    csv.field_size_limit(sys.maxsize)  # one setting for the whole process; a cell that is too long is told by its line below
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     rows: list[RawCategory] = []
     mistakes: list[str] = []
@@ -65,7 +68,10 @@ def header_mistakes(header: Sequence[str]) -> list[str]:
 def width_mistakes(cells: Sequence[str], header: Sequence[str], line: int) -> list[str]:
     """Say where a line has more cells than there are columns; a spreadsheet leaves out empty ones at the end."""
     extra = any(cell.strip() for cell in cells[len(header) :])
-    return [f"line {line}: {len(cells)} cells where the first line names {len(header)} columns; put a cell with commas in quotes"] if extra else []
+    found = [f"line {line}: {len(cells)} cells where the first line names {len(header)} columns; put a cell with commas in quotes"] if extra else []
+    return found + [
+        f"line {line}: a cell of {len(cell):,} characters, and at most {LONGEST_CELL:,} are read" for cell in cells if len(cell) > LONGEST_CELL
+    ]
 
 
 def make_row(place: str, header: Sequence[str], cells: Sequence[str]) -> RawCategory:

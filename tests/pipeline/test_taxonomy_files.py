@@ -272,7 +272,7 @@ def test_every_mistake_of_a_file_is_said_at_once(tmp_path: Path) -> None:
         ("csv", "name,name\nA,a\nB,b\n", "line 1: the column 'name' is there 2 times"),
         ("csv", "name,description\nA,a,b,c\nB,b\n", "line 2: 4 cells where the first line names 2 columns"),
         ("csv", 'name\nA\n"B\n', "is not valid CSV at line 3"),
-        ("csv", f"name\n{'x' * 200_000}\nB\n", "field larger than field limit"),
+        ("csv", f"name\n{'x' * 200_000}\nB\n", "line 2: a cell of 200,000 characters, and at most 131,072 are read"),
         ("csv", "name\nA\n", "needs at least 2 categories, and the file has 1"),
         ("csv", b"PK\x03\x04\xff\xfe\x00", "is not UTF-8: line 1 holds the byte 0xff. Save it as UTF-8"),
         ("csv", "name\nMüll\n".encode("latin-1"), "is not UTF-8: line 2 holds the byte 0xfc"),
