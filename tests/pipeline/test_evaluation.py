@@ -28,6 +28,7 @@ FOUND = ["x", "x", "x", "y", "y", "y", None, "z", "z", "x"]
 
 
 @given(LABELS)
+@settings(deadline=None)
 def test_rand_index_and_mutual_information_are_those_of_scikit_learn(labels: tuple[list[str], list[str | None]]) -> None:
     gold, found = labels
     table = contingency(gold, found)
