@@ -30,7 +30,7 @@ LAYERS = {
         "workspace",
     },
     "services": {"prompts", "answers", "taxonomy_answers", "weights", "weights_list", "serving", "embedding", "store", "taxonomy_files"},
-    "steps": STEPS | {"choosing", "fitting"},
+    "steps": STEPS | {"choosing", "fitting", "intervals"},
     "stages": {"stages"},
     "shells": {"cli"},
 }

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from pipeline.intervals import wilson
+
 __all__ = [
     "CLUSTERING",
     "Figure",
@@ -26,7 +28,6 @@ __all__ = [
 
 Table = npt.NDArray[np.float64]
 LEVEL = 0.95
-Z = 1.959964  # of a normal distribution at that level
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,7 @@ def clustering_figures(gold: Sequence[str], found: Sequence[str | None], *, resa
 def share(hits: Sequence[bool]) -> Figure:
     """Measure the share of hits with its Wilson interval, which has a width also where all or none are hits (Wilson, 1927)."""
     n, value = len(hits), sum(hits) / len(hits)
-    middle, reach = value + Z**2 / (2 * n), Z * (value * (1 - value) / n + Z**2 / (4 * n**2)) ** 0.5
-    return Figure(value, max(0.0, (middle - reach) / (1 + Z**2 / n)), min(1.0, (middle + reach) / (1 + Z**2 / n)), n)
+    return Figure(value, *wilson(value, n), n)
 
 
 def _figure(value: float, draws: Sequence[float], n: int) -> Figure:

@@ -11,8 +11,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
+from pipeline.intervals import wilson
 from pipeline.records import Category, Measure, Taxonomy
-from pipeline.taxonomy.figures import wilson
 
 __all__ = ["Agreement", "Match", "agree", "matched_share", "stability"]
 

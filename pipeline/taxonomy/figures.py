@@ -6,18 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import t
 
+from pipeline.intervals import wilson
 from pipeline.records import Measure
 
-__all__ = ["mean_of", "share_of", "wilson"]
+__all__ = ["mean_of", "share_of"]
 
 LEVEL = 0.95
-Z = 1.959964  # of a normal distribution at that level
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """Give the interval of a share of n cases, which has a width also where all or none are hits (Wilson, 1927)."""
-    middle, reach = share + Z**2 / (2 * n), Z * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return max(0.0, (middle - reach) / (1 + Z**2 / n)), min(1.0, (middle + reach) / (1 + Z**2 / n))
 
 
 def share_of(taxonomy_id: str, metric: str, hits: int, n: int, *, judge: str) -> list[Measure]:

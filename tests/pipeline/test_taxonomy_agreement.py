@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.intervals import wilson
 from pipeline.records import Category, Taxonomy
 from pipeline.taxonomy.agreement import Match, agree, matched_share, stability
-from pipeline.taxonomy.figures import wilson
 
 
 def taxonomy(members: Mapping[str, Sequence[str]], name: str = "one", *, below: Mapping[str, str] | None = None) -> Taxonomy:
