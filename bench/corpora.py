@@ -63,7 +63,7 @@ def _coarse(row: Row) -> str:
 
 SOURCES: Mapping[str, Source] = {
     "ag_news": Source("ag_news", "what is the news about", _first_label),
-    "hwu64": Source("hwu64", "what does the user want the assistant to do", _domain),
+    "hwu64": Source("hwu64", "which domain does the request to the assistant belong to", _domain),
     "trec_questions": Source("trec_questions", "what type of answer does the question ask for, whatever its subject", _coarse),
     "sib200": Source("sib200_multilingual", "what is the sentence about", _first_label, lambda row: str(row["lang"]).startswith("en")),
     "banking77": Source("banking77", "what does the customer want from the bank", _first_label),

@@ -1,17 +1,31 @@
 """Asking a model which category fits a text: one prompt, used to label documents and to find what a taxonomy lacks."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from pipeline.fitting import DocumentPrompt, ask_posed
+import numpy as np
+
+from pipeline.fitting import DocumentPrompt, Posed, ask_posed
 from pipeline.prompts import load_prompt
-from pipeline.records import Category, Taxonomy
+from pipeline.records import Category, FacetExample, Taxonomy
 from pipeline.serving.contract import Answer, Chat, Choice
 from pipeline.settings import Project
 
-__all__ = ["NONE_FITS", "ask_category", "none_probability"]
+__all__ = ["NONE_FITS", "Case", "ask_cases", "ask_category", "none_probability", "ordered"]
 
 NONE_FITS = Category("none", "None of these", "No category above fits.")
+KEPT = 64  # prompts that are kept filled in but for their document
+
+
+@dataclass(frozen=True)
+class Case:
+    """A text to choose for: among which categories (all leaves where none are named), and beside which labelled texts."""
+
+    text: str
+    offered: tuple[Category, ...] = ()
+    demonstrations: tuple[FacetExample, ...] = ()
 
 
 def ask_category(texts: Iterable[str], *, taxonomy: Taxonomy, chat: Chat, project: Project, purpose: str) -> Iterator[tuple[Answer, bool]]:
@@ -21,11 +35,35 @@ def ask_category(texts: Iterable[str], *, taxonomy: Taxonomy, chat: Chat, projec
 
     :return: for each text in order the answer, and whether only a part of the text was shown.
     """
-    categories = [*taxonomy.leaves, NONE_FITS]
-    form = Choice(tuple(category.name for category in categories))
-    about = {"use_case": project.use_case, "categories": categories}
-    prompt = DocumentPrompt(load_prompt("annotate"), form, purpose=purpose, chat=chat, project=project, **about)
-    return ask_posed(map(prompt.pose, texts), chat)
+    return ask_cases(map(Case, texts), categories=taxonomy.leaves, chat=chat, project=project, purpose=purpose)
+
+
+def ask_cases(
+    cases: Iterable[Case],
+    *,
+    categories: Sequence[Category],
+    chat: Chat,
+    project: Project,
+    purpose: str,
+    guide: str = "",
+    list_all: bool = True,
+    none: bool = True,
+) -> Iterator[tuple[Answer, bool]]:
+    """Ask for each case which category fits, or that none does.
+
+    :param none: whether to offer that none does.
+    :param list_all: show every case the same list of categories, so that servers compute it once, and let decoding alone
+        keep to those offered; otherwise each prompt lists only those offered, which is shorter and computed for each.
+    """
+    asking = _Asking(categories, chat, project, purpose, guide, list_all, (NONE_FITS,) if none else ())
+    return ask_posed(map(asking.pose, cases), chat)
+
+
+def ordered(categories: Sequence[Category], order: int) -> tuple[Category, ...]:
+    """Give categories in their own order where `order` is 0, reversed where it is 1, else in a permutation with that seed."""
+    if order < 2:
+        return tuple(categories[:: -1 if order else 1])
+    return tuple(categories[place] for place in np.random.default_rng(order).permutation(len(categories)))
 
 
 def none_probability(answer: Answer) -> float:
@@ -33,3 +71,33 @@ def none_probability(answer: Answer) -> float:
     if answer.scores is not None:
         return math.exp(answer.scores[NONE_FITS.name])
     return float(answer.text == NONE_FITS.name)
+
+
+class _Asking:
+    """Makes questions of cases, keeping the prompts that were filled in last."""
+
+    def __init__(
+        self, categories: Sequence[Category], chat: Chat, project: Project, purpose: str, guide: str, list_all: bool, more: tuple[Category, ...]
+    ) -> None:
+        self._categories, self._more = tuple(categories), more
+        self._chat, self._project, self._purpose, self._guide, self._list_all = chat, project, purpose, guide, list_all
+        self._prompts: OrderedDict[tuple[str, ...], DocumentPrompt] = OrderedDict()
+
+    def pose(self, case: Case) -> Posed:
+        offered = case.offered or self._categories
+        listed = self._categories if self._list_all else offered
+        form = Choice(tuple(category.name for category in [*offered, *self._more]))
+        shown = [f"{shot['text']}\0{shot['answer']}" for shot in case.demonstrations]
+        return self._prompt(tuple([*(category.category_id for category in listed), "", *shown]), listed, case).pose(case.text, form)
+
+    def _prompt(self, key: tuple[str, ...], listed: Sequence[Category], case: Case) -> DocumentPrompt:
+        if key not in self._prompts:
+            form = Choice(tuple(category.name for category in [*listed, *self._more]))  # room for the longest answer of any case
+            self._prompts[key] = DocumentPrompt(
+                load_prompt("annotate"), form, purpose=self._purpose, chat=self._chat, project=self._project, use_case=self._project.use_case,
+                categories=[*listed, *self._more], guide=self._guide, demonstrations=case.demonstrations,
+            )  # fmt: skip
+            if len(self._prompts) > KEPT:
+                self._prompts.popitem(last=False)
+        self._prompts.move_to_end(key)
+        return self._prompts[key]

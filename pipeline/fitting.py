@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.prompts import Prompt, as_data
-from pipeline.serving.contract import Answer, AnswerForm, Chat, Message, Question
+from pipeline.serving.contract import Answer, AnswerForm, Chat, Choice, Message, Question
 from pipeline.settings import AnnotationSettings, Project
 from pipeline.text import cut_words
 
@@ -100,20 +100,26 @@ class DocumentPrompt:
     def __init__(self, prompt: Prompt, form: AnswerForm, *, purpose: str, chat: Chat, project: Project, **inputs: Any) -> None:
         """Fill in all inputs but `text`."""
         self._prompt, self._form, self._purpose, self._seed = prompt, form, purpose, project.seed
-        self._window = Window(open_place(prompt, **inputs), chat=chat, max_tokens=prompt.about.max_tokens, policy=project.annotation)
+        self._longest = max(prompt.about.max_tokens, _bytes_of_options(form))
+        self._window = Window(open_place(prompt, **inputs), chat=chat, max_tokens=self._longest, policy=project.annotation)
 
-    def pose(self, text: str) -> Posed:
-        """Ask about a text, cut where it is too long."""
+    def pose(self, text: str, form: AnswerForm | None = None) -> Posed:
+        """Ask about a text, cut where it is too long; `form` takes the place of the prompt's own."""
         fitted, prompt = self._window.fit(text), self._prompt
         if fitted.messages is None:
             return Posed(None, truncated=True, instead=Answer("too_long", error=self._too_long(), attempts=0))
-        question = Question(self._purpose, prompt.fingerprint, fitted.messages, self._form, prompt.about.max_tokens, seed=self._seed)
+        question = Question(self._purpose, prompt.fingerprint, fitted.messages, form or self._form, self._longest, seed=self._seed)
         return Posed(question, fitted.truncated)
 
     def _too_long(self) -> str:
         left = self._window.left or 0
         found = f"is {-left} tokens longer than the context even without a document" if left < 0 else f"leaves {left} tokens for a document"
-        return f"the prompt {self._prompt.name} with {self._prompt.about.max_tokens} tokens for its answer {found}; raise engine.context_tokens"
+        return f"the prompt {self._prompt.name} with {self._longest} tokens for its answer {found}; raise engine.context_tokens"
+
+
+def _bytes_of_options(form: AnswerForm) -> int:
+    """Give the bytes of the longest option, quotes included: a token is at least one byte, so that so many always suffice."""
+    return max((len(option.encode("utf-8", "surrogatepass")) + 2 for option in form.options), default=0) if isinstance(form, Choice) else 0
 
 
 def open_place(prompt: Prompt, **inputs: Any) -> Callable[[str], Messages]:

@@ -27,7 +27,11 @@ __all__ = ["PROMPT_FOLDER", "FrontMatter", "Prompt", "Turn", "as_data", "load_pr
 
 PROMPT_FOLDER = Path(__file__).resolve().parent.parent / "prompts"
 # What opens or closes a delimiter of ours, or a turn or instruction in the chat templates of known model families.
-POWERFUL = re.compile(r"</|<\||\|>|<\uff5c|\uff5c>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?=/?s>)", re.IGNORECASE)
+POWERFUL = re.compile(
+    r"</|<\||\|>|<\uff5c|\uff5c>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?=/?s>)"
+    r"|<(?=(?:eos|bos|pad|unk|sop|eop|mask|unused\d+|BOS_TOKEN|EOS_TOKEN|/?think|/?tool_call)>)|\[/?(?=(?:SYSTEM_PROMPT|TOOL_CALLS|AVAILABLE_TOOLS|TOOL_RESULTS|gMASK)\])",
+    re.IGNORECASE,
+)
 TURN = re.compile(r"^@(system|user|assistant|end|for [a-z_]+ in [a-z_]+)[ \t]*$", re.MULTILINE)
 
 

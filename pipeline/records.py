@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 __all__ = [
+    "AbstainReason",
     "Annotator",
     "AnnotatorKind",
     "Category",
@@ -36,7 +37,8 @@ __all__ = [
 
 T = TypeVar("T")
 Vector = Sequence[float]
-AnnotatorKind = Literal["llm", "teacher", "human"]
+AnnotatorKind = Literal["llm", "teacher", "human", "rule", "vote"]
+AbstainReason = Literal["none_fits", "unsure"]
 ChangeKind = Literal["add", "rename", "merge", "split", "drop", "move"]
 FacetSource = Literal["user", "generator", "use_case"]
 CategoryStatus = Literal["open", "seed", "locked", "frozen"]
@@ -220,7 +222,11 @@ class Annotator:
 
 @dataclass(frozen=True)
 class Label:
-    """One text's label by one annotator; `category_id` is None where no category fits."""
+    """One text's label by one annotator; `category_id` is None where none is given, and `reason` says why.
+
+    `also` are the categories that apply beside the primary one. `calibration` names what made the probability of the
+    annotator's scores; one that ends in "uncalibrated" was fitted on no known label. The evidence is a quote of the text.
+    """
 
     text_hash: str
     taxonomy_id: str
@@ -229,6 +235,12 @@ class Label:
     probability: float | None  # measured, 0 to 1; None where nothing measured it
     scores: Mapping[str, float] | None = None  # log-probability of each option, by category id
     truncated: bool = False
+    also: Sequence[str] = ()
+    reason: AbstainReason | None = None
+    calibration: str | None = None
+    evidence: str | None = None
+    evidence_start: int | None = None  # characters of the text before the quote
+    rationale: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
 
+from pipeline.annotation_settings import AnnotationSettings, PromiseSettings, RuleSettings
 from pipeline.engine_settings import BudgetSettings, EngineSettings, PriceSettings, Settings, Text
 from pipeline.errors import ProjectError
 from pipeline.taxonomy_settings import FacetExampleSettings, FacetSettings, SizeRange, TaxonomySettings
-from pipeline.text import Keep
 
 __all__ = [
     "MAIN",
@@ -29,7 +29,9 @@ __all__ = [
     "FacetSettings",
     "PriceSettings",
     "Project",
+    "PromiseSettings",
     "Role",
+    "RuleSettings",
     "SizeRange",
     "StudentSettings",
     "TaxonomySettings",
@@ -57,20 +59,6 @@ class CorpusSettings(Settings):
     metadata: tuple[Text, ...] = Field((), description="Columns to keep beside the text.")
     split: Text = Field("train", description="Split of a hub data set.")
     limit: int | None = Field(None, gt=0, description="Read only this many rows.")
-
-
-class AnnotationSettings(Settings):
-    """How many documents the model labels, and which are held out."""
-
-    sample: int = Field(400, ge=10, description="Documents that the model labels.")
-    held_out: float = Field(0.4, gt=0, lt=1, description="Share of them kept from the students, to measure them on.")
-    max_words: int = Field(300, ge=10, description="Words of a document shown to the model; longer ones are cut and flagged.")
-    long_documents: Keep = Field("head", description="What is shown of a longer one: head, tail, or both_ends (two thirds and one third).")
-
-    @property
-    def shown(self) -> list[Any]:
-        """List what determines which part of a document is shown: part of the key of every row made from documents."""
-        return [self.max_words] if self.long_documents == "head" else [self.max_words, self.long_documents]
 
 
 class StudentSettings(Settings):
@@ -231,7 +219,8 @@ def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
         sections: dict[str, type[BaseModel]] = {
             "corpus": CorpusSettings, "engine": EngineSettings, "generator": EngineSettings, "annotator": EngineSettings,
             "prices": PriceSettings, "budget": BudgetSettings, "taxonomy": TaxonomySettings, "size": SizeRange,
-            "annotation": AnnotationSettings, "students": StudentSettings, "evaluation": EvaluationSettings,
+            "annotation": AnnotationSettings, "promise": PromiseSettings, "rules": RuleSettings, "students": StudentSettings,
+            "evaluation": EvaluationSettings,
         }  # fmt: skip
         model = sections.get(str(part), model)
     return [key for key in model.model_fields if key != "folder"]

@@ -1,9 +1,10 @@
 """Pure functions on texts that more than one step needs."""
 
 import re
+import unicodedata
 from typing import Literal
 
-__all__ = ["ELLIPSIS", "STOP_WORDS", "Keep", "content_words", "cut_words", "tidy_description", "tidy_phrase"]
+__all__ = ["ELLIPSIS", "STOP_WORDS", "Keep", "content_words", "cut_words", "name_key", "tidy_description", "tidy_phrase"]
 
 Keep = Literal["head", "tail", "both_ends"]  # what stays of a long document
 ELLIPSIS = "…"  # between two ends
@@ -32,6 +33,12 @@ def cut_words(text: str, max_words: int, keep: Keep = "head", *, characters: int
     if head + tail == text.split():
         return " ".join(head + tail), False
     return (f" {ELLIPSIS} " if head and tail else "").join((" ".join(head), " ".join(tail))), True
+
+
+def name_key(name: str) -> str:
+    """Give what two names that look alike to a reader have in common: without case, spacing, forms of letters, or what cannot be seen."""
+    whole = unicodedata.normalize("NFKC", name).casefold()
+    return " ".join("".join(letter for letter in whole if unicodedata.category(letter) not in {"Cc", "Cf"} or letter.isspace()).split())
 
 
 def tidy_phrase(phrase: str) -> str:

@@ -27,6 +27,7 @@ INPUTS: dict[str, Any] = {
         {"text": "where is my parcel", "answer": "late parcel", "answers": ["late parcel", "anger"]},
         {"text": HOSTILE, "answer": HOSTILE, "answers": [HOSTILE, "joy"]},
     ],
+    "demonstrations": [{"text": "where is my parcel", "answer": "Late Parcels"}, {"text": HOSTILE, "answer": HOSTILE}],
     "use_case": "what does the customer want",
     "language": "English",
     "words": 25,
@@ -34,6 +35,7 @@ INPUTS: dict[str, Any] = {
     "texts": ["where is my parcel", HOSTILE],
     "phrases": [("late parcel", 3), (HOSTILE, 1)],
     "categories": [Category("cat:1", "Late Parcels", "Parcels that come late."), Category("cat:2", HOSTILE, HOSTILE)],
+    "category": Category("cat:2", HOSTILE, HOSTILE),
     "refused": HOSTILE,
     "error": HOSTILE,
     "reason": "taken by another group",
@@ -124,7 +126,7 @@ def write(folder: Path, text: str, name: str = "mine") -> Path:
 
 
 def test_a_prompt_says_all_missing_and_unknown_inputs_at_once() -> None:
-    with pytest.raises(PromptError, match=re.escape("missing: categories, text; unknown: document, tone")):
+    with pytest.raises(PromptError, match=re.escape("missing: categories, demonstrations, guide, text; unknown: document, tone")):
         load_prompt("annotate").render(use_case="x", tone="y", document="z")
 
 

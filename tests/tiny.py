@@ -40,7 +40,7 @@ SIGNS = {
 }
 LIMITS = {
     "taxonomy": {"size": {"min": 4, "max": 6}, "sample": 60, "minibatch": 40, "summary_words": 20, "passes": 2, "validation": 20},
-    "annotation": {"sample": 60},
+    "annotation": {"sample": 60, "reordered": 0},
 }
 
 

@@ -1,7 +1,90 @@
-"""Labels: the model chooses a category for each sampled document, and the choice is calibrated."""
+"""Labels: the model chooses a category for each sampled document, and a teacher makes probabilities of all that is known."""
 
-from pipeline.annotation.annotate import annotate, llm_annotator
-from pipeline.annotation.calibrate import calibrate, leaning, teacher_annotator
+from pipeline.annotation.annotate import Beside, Manner, annotate, llm_annotator
+from pipeline.annotation.budget import BudgetOption, Offer, plan_budget
+from pipeline.annotation.cascade import NONE_TAKEN, LearnedThreshold, StageProbabilities, learn_cascade, learn_threshold, route
+from pipeline.annotation.confidence import Confidence, fit_confidence
+from pipeline.annotation.demonstrations import Pool, choose_demonstrations, fixed_demonstrations
+from pipeline.annotation.evidence import evidence_occurs, find_evidence
+from pipeline.annotation.hints import rule_hints
+from pipeline.annotation.learning_curve import LearningPoint, fit_curve
+from pipeline.annotation.levels import annotate_by_level
+from pipeline.annotation.pseudo import choose_pseudo_labels, iterate_pseudo_labels
+from pipeline.annotation.quality import annotator_quality
+from pipeline.annotation.rules import apply_rules, rule_annotator
+from pipeline.annotation.selection import Gain, class_reliability, gain_is_noise, is_enough, next_batch, spread_seeds
+from pipeline.annotation.sets import SetThresholds, fit_set_thresholds
+from pipeline.annotation.shortlist import ShortlistLength, card_texts, choose_length, length_as_given, rank_categories, recall_points, shortlist_for
 from pipeline.annotation.split import held_out
+from pipeline.annotation.teacher import (
+    Grounds,
+    Judgement,
+    Taught,
+    batch_labels,
+    leaning,
+    scored_probabilities,
+    teach,
+    teacher_annotator,
+    unsure_texts,
+)
+from pipeline.annotation.votes import consensus, vote_annotator, vote_labels
 
-__all__ = ["annotate", "calibrate", "held_out", "leaning", "llm_annotator", "teacher_annotator"]
+__all__ = [
+    "NONE_TAKEN",
+    "Beside",
+    "BudgetOption",
+    "Confidence",
+    "Gain",
+    "Grounds",
+    "Judgement",
+    "LearnedThreshold",
+    "LearningPoint",
+    "Manner",
+    "Offer",
+    "Pool",
+    "SetThresholds",
+    "ShortlistLength",
+    "StageProbabilities",
+    "Taught",
+    "annotate",
+    "annotate_by_level",
+    "annotator_quality",
+    "apply_rules",
+    "batch_labels",
+    "card_texts",
+    "choose_demonstrations",
+    "choose_length",
+    "choose_pseudo_labels",
+    "class_reliability",
+    "consensus",
+    "evidence_occurs",
+    "find_evidence",
+    "fit_confidence",
+    "fit_curve",
+    "fit_set_thresholds",
+    "fixed_demonstrations",
+    "gain_is_noise",
+    "held_out",
+    "is_enough",
+    "iterate_pseudo_labels",
+    "leaning",
+    "learn_cascade",
+    "learn_threshold",
+    "length_as_given",
+    "llm_annotator",
+    "next_batch",
+    "plan_budget",
+    "rank_categories",
+    "recall_points",
+    "route",
+    "rule_annotator",
+    "rule_hints",
+    "scored_probabilities",
+    "shortlist_for",
+    "spread_seeds",
+    "teach",
+    "teacher_annotator",
+    "unsure_texts",
+    "vote_annotator",
+    "vote_labels",
+]

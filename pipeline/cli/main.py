@@ -54,13 +54,18 @@ def init(
 def plan(
     name: Name,
     probe: Annotated[bool, typer.Option(help="Ask the questions of the first 20 documents now; the run does not ask them again.")] = True,
+    label_calls: Annotated[int | None, typer.Option(min=0, help="Say instead how best to spend so many calls on labels.")] = None,
     as_json: Json = False,
 ) -> None:
     """Say what a run would do: calls, tokens and about how long, and how the last plan fared."""
-    from pipeline.cli.plan import plan_as_json, show_plan
+    from pipeline.cli.plan import plan_as_json, show_label_budget, show_plan
+    from pipeline.stages.label_budget import label_budget
     from pipeline.stages.plan import plan as make_plan
 
     with open_session(find_project(name, find_workspace()), progress=ConsoleProgress(errors)) as session:
+        if label_calls is not None:
+            show_label_budget(output, label_budget(session, label_calls), as_json=as_json)
+            return
         planned = make_plan(session, probing=probe)
     if as_json:
         show_json(output, plan_as_json(planned))

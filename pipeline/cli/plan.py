@@ -7,13 +7,15 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from pipeline.cli.show import show_table
+from pipeline.annotation import BudgetOption
+from pipeline.cli.show import show_json, show_table
 from pipeline.stages import STAGES
 from pipeline.stages.plan import Cap, Plan
 from pipeline.stages.probe import Probe
 
-__all__ = ["plan_as_json", "show_comparison", "show_plan"]
+__all__ = ["plan_as_json", "show_comparison", "show_label_budget", "show_plan"]
 
+SHOWN = 5
 COMPARED = ("calls", "tokens", "seconds")
 
 
@@ -55,6 +57,21 @@ def show_comparison(console: Console, rows: Sequence[Mapping[str, Any]]) -> None
     columns = ["stage", *(part for kind in COMPARED for part in (f"{kind} planned", kind))]
     title = f"The plan {rows[0]['plan_id']} and the run {rows[0]['run_id']}"
     show_table(console, columns, [*shown, _compared({"stage": "all that was planned", **total})], title=title)
+
+
+def show_label_budget(console: Console, options: Sequence[BudgetOption], *, as_json: bool) -> None:
+    """Show the best ways to spend a budget of labels, and the grounds of the first."""
+    if as_json:
+        show_json(console, [asdict(option) for option in options[:SHOWN]])
+        return
+    rows = [(_bought(option), round(option.cost), f"{option.accuracy:.3f} ({option.low:.3f} to {option.high:.3f})") for option in options[:SHOWN]]
+    show_table(console, ["labels", "calls", "accuracy of the student to expect"], rows, title="Ways to spend the budget")
+    console.print(escape(options[0].grounds), soft_wrap=True)
+
+
+def _bought(option: BudgetOption) -> str:
+    parts = [f"{part.documents:,} by {part.annotator_id}, {part.votes} vote{'s' if part.votes > 1 else ''} each" for part in option.allotments]
+    return "; ".join(parts) or "none"
 
 
 def _compared(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.corpus.read import BATCH_ROWS, wanted_columns
 from pipeline.corpus.rows import RawRow
 from pipeline.errors import CorpusError
+from pipeline.gold import join_gold
 from pipeline.ids import content_id, text_hash
 from pipeline.records import Document, Reject
 from pipeline.settings import CorpusSettings, Project
@@ -83,7 +84,7 @@ def make_document(row: RawRow, corpus: CorpusSettings, seen: Counter[bytes]) -> 
             return reject(row, "duplicate_id", f"the id {doc_id!r} was read before; the first row with it is kept")
     seen[digest] += 1
     metadata = {name: plain(row.values.get(name)) for name in corpus.metadata}
-    gold = id_of(row.values.get(corpus.gold)) or None if corpus.gold is not None else None
+    gold = gold_of(row.values.get(corpus.gold)) if corpus.gold is not None else None
     return Document(doc_id, text_hash(text), text, f"{row.source}:{row.position}", metadata, gold)
 
 
@@ -102,6 +103,12 @@ def id_of(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return clean(str(value)).strip()
+
+
+def gold_of(value: object) -> str | None:
+    """Write what a corpus knows of a document's labels: one name, or a list of them."""
+    names = [id_of(part) for part in (value if isinstance(value, list | tuple) else [value])]
+    return join_gold([name for name in dict.fromkeys(names) if name])
 
 
 def clean(text: str) -> str:

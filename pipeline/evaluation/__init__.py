@@ -1,17 +1,24 @@
 """Evaluation: coverage, agreement, scores against gold, and the baseline of the same run."""
 
 from pipeline.evaluation.baseline import baseline_id, cluster_baseline
-from pipeline.evaluation.evaluate import Judged, evaluate, evaluation_id
+from pipeline.evaluation.calibration import calibration_figures, reliability_points, risk_coverage_points
+from pipeline.evaluation.evaluate import Judged, curves, evaluate, evaluation_id
 from pipeline.evaluation.metrics import CLUSTERING, Figure, clustering_figures, share
+from pipeline.evaluation.sets import set_figures
 
 __all__ = [
     "CLUSTERING",
     "Figure",
     "Judged",
     "baseline_id",
+    "calibration_figures",
     "cluster_baseline",
     "clustering_figures",
+    "curves",
     "evaluate",
     "evaluation_id",
+    "reliability_points",
+    "risk_coverage_points",
+    "set_figures",
     "share",
 ]

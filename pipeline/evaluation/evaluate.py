@@ -3,16 +3,20 @@
 Gold labels are read here and nowhere else. Every figure says its n, its interval and its judge.
 """
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
+from pipeline.evaluation.calibration import calibration_figures, reliability_points, risk_coverage_points
 from pipeline.evaluation.metrics import CLUSTERING, Figure, clustering_figures, share
+from pipeline.evaluation.sets import set_figures
+from pipeline.gold import gold_labels
 from pipeline.ids import content_id
 from pipeline.records import Evaluation
+from pipeline.trust_records import CurvePoint
 
-__all__ = ["GOLD", "TEACHER", "Judged", "evaluate", "evaluation_id"]
+__all__ = ["GOLD", "TEACHER", "Judged", "curves", "evaluate", "evaluation_id"]
 
-METHOD = 2  # raise it whenever a figure would come out otherwise from the same labels
+METHOD = 3  # raise it whenever a figure would come out otherwise from the same labels
 GOLD, TEACHER, CITATIONS = "gold labels", "the teacher", "citations"
 Labels = Mapping[str, str | None]  # text hash to category id; None where no category fits
 
@@ -23,6 +27,8 @@ class Judged:
 
     `asked` are all texts that the annotator was asked about, `taught` what came of those it answered; `held_out` are the
     asked ones that no student learnt from; `cited` says for each text of the induction sample whether a category cites it.
+    `names` are those of the categories by id, `probabilities` those of the labels by subject and text, `also` the categories that
+    the teacher gives beside the primary one.
     """
 
     asked: Set[str]
@@ -32,12 +38,21 @@ class Judged:
     baseline: Labels
     cited: Mapping[str, bool]
     gold: Mapping[str, str]
+    names: Mapping[str, str] = field(default_factory=dict)
+    probabilities: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    also: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def named_alike(self) -> bool:
+        """Say whether each gold label is the exact name of a category, so that a label is right or wrong."""
+        return bool(self.gold) and {name for gold in self.gold.values() for name in gold_labels(gold)} <= set(self.names.values())
 
 
 def evaluation_id(judged: Judged, *, resamples: int, seed: int) -> str:
     """Hash everything that the figures depend on."""
     metrics = sorted(CLUSTERING)
-    parts = [judged.taught, judged.predicted, judged.baseline, judged.cited, judged.gold]
+    parts: list[Mapping[str, object]] = [judged.taught, judged.predicted, judged.baseline, judged.cited, judged.gold, judged.names, judged.also]
+    parts += [{text: round(value, 9) for text, value in part.items()} for _, part in sorted(judged.probabilities.items())]
     return content_id(
         "eval", [METHOD, metrics, sorted(judged.asked), sorted(judged.held_out), *(sorted(part.items()) for part in parts), resamples, seed]
     )
@@ -56,7 +71,32 @@ def evaluate(judged: Judged, *, resamples: int, seed: int) -> list[Evaluation]:
     for subject, labels in (("teacher", judged.taught), ("student", judged.predicted), ("baseline", judged.baseline)):
         made.against_gold(subject, "all", labels, judged.gold)
         made.against_gold(subject, "held_out", {text: labels[text] for text in sorted(judged.held_out) if text in labels}, judged.gold)
+        if judged.named_alike:
+            made.right_or_wrong(subject, labels, judged)
+    if judged.named_alike and judged.also:
+        made.sets(judged)
     return made.evaluations
+
+
+def curves(judged: Judged, evaluation: str) -> list[CurvePoint]:
+    """Draw the reliability and risk-coverage curves of each subject whose labels can be right or wrong and have probabilities."""
+    points: list[CurvePoint] = []
+    for subject, labels in (("teacher", judged.taught), ("student", judged.predicted)):
+        probabilities, right = _judged_right(subject, labels, judged)
+        if judged.named_alike and right:
+            points += [
+                replace(point, curve=f"{point.curve} {subject}")
+                for point in [*reliability_points(evaluation, probabilities, right), *risk_coverage_points(evaluation, probabilities, right)]
+            ]
+    return points
+
+
+def _judged_right(subject: str, labels: Labels, judged: Judged) -> tuple[list[float], list[bool]]:
+    """Give the probabilities of a subject's labels of texts with gold, and whether each is right; those without either are left out."""
+    known = judged.probabilities.get(subject, {})
+    texts = sorted(text for text, label in labels.items() if label is not None and text in known and text in judged.gold)
+    right = [judged.names.get(labels[text] or "") in gold_labels(judged.gold[text]) for text in texts]
+    return [known[text] for text in texts], right
 
 
 class _Figures:
@@ -73,9 +113,32 @@ class _Figures:
         texts = sorted(text for text in labels if text in gold)
         if not texts:
             return
-        figures = clustering_figures([gold[text] for text in texts], [labels[text] for text in texts], resamples=self.resamples, seed=self.seed)
+        figures = clustering_figures(
+            [gold_labels(gold[text])[0] for text in texts], [labels[text] for text in texts], resamples=self.resamples, seed=self.seed
+        )
         for metric, figure in figures.items():
             self._append(subject, metric, slice_, figure, GOLD)
+
+    def right_or_wrong(self, subject: str, labels: Labels, judged: Judged) -> None:
+        """Measure the accuracy by exact name, and how far the probabilities can be believed."""
+        texts = sorted(text for text in labels if text in judged.gold)
+        if not texts or subject == "baseline":
+            return
+        hits = [judged.names.get(labels[text] or "") in gold_labels(judged.gold[text]) for text in texts]
+        self.share(subject, "exact_accuracy", "all", hits, GOLD)
+        probabilities, right = _judged_right(subject, labels, judged)
+        if right:
+            for metric, figure in calibration_figures(probabilities, right, resamples=self.resamples, seed=self.seed).items():
+                self._append(subject, metric, "all", figure, GOLD)
+
+    def sets(self, judged: Judged) -> None:
+        """Measure all that apply against all gold labels, for the texts that the teacher was asked about."""
+        texts = sorted(text for text in judged.also if text in judged.gold and judged.taught.get(text) is not None)
+        if texts:
+            found = [{judged.names[one] for one in [judged.taught[text] or "", *judged.also[text]]} for text in texts]
+            gold = [set(gold_labels(judged.gold[text])) for text in texts]
+            for metric, figure in set_figures(gold, found, resamples=self.resamples, seed=self.seed).items():
+                self._append("teacher", metric, "all", figure, GOLD)
 
     def _append(self, subject: str, metric: str, slice_: str, figure: Figure, judge: str) -> None:
         self.evaluations.append(Evaluation(self.evaluation_id, subject, metric, slice_, figure.value, figure.low, figure.high, figure.n, judge))

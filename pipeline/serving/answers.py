@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.serving.contract import Answer, AnswerForm, Choice, Structured
+from pipeline.serving.contract import Answer, AnswerForm, Choice, Line, Structured
 
 __all__ = ["Reply", "Token", "option_scores", "read_answer", "read_reply", "strip_fence", "strip_thinking"]
 
@@ -74,7 +74,7 @@ def read_answer(form: AnswerForm, reply: Reply, *, wrapped: bool = False) -> Ans
 
     :param wrapped: whether the dialect asked for a choice as `{"label": option}`.
     """
-    text = strip_thinking(reply.text)
+    text = reply.text if _opens(form, reply.text.strip(), wrapped) else strip_thinking(reply.text)
     if reply.refusal or reply.finish_reason == "content_filter":
         return Answer("refused", error=f"the model refused: {reply.refusal or 'content filter'}")
     if reply.finish_reason == "length":
@@ -86,6 +86,11 @@ def read_answer(form: AnswerForm, reply: Reply, *, wrapped: bool = False) -> Ans
     if isinstance(form, Choice):
         return _chosen(form, text, reply.tokens, wrapped)
     return Answer("ok", text=text.strip().splitlines()[0].strip())
+
+
+def _opens(form: AnswerForm, text: str, wrapped: bool) -> bool:
+    """Say whether a text is an answer from its beginning, so that the end of a block of reasoning in it is a part of the answer."""
+    return text in form.options if isinstance(form, Choice) and not wrapped else not isinstance(form, Line) and text.startswith("{")
 
 
 def option_scores(tokens: Sequence[Token], options: Sequence[str], *, chosen: str, wrapped: bool = False) -> dict[str, float] | None:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pipeline.errors import BudgetReachedError, LinnaeusError
+from pipeline.stages.annotations import annotations
+from pipeline.stages.cascade import cascade
 from pipeline.stages.corpus import documents, embeddings
 from pipeline.stages.evaluation import baseline, evaluation
 from pipeline.stages.exam import check_role
-from pipeline.stages.labels import annotations, labels
+from pipeline.stages.labels import labels
 from pipeline.stages.session import ROLE_OF, Progress, Quiet, Report, Session, new_run_id, open_session, opening_sessions, project_state, state_folder
 from pipeline.stages.students import classifier, load_current_student, predictions
 from pipeline.stages.summaries import facets, summaries
@@ -52,8 +54,9 @@ STAGES: Mapping[str, tuple[Callable[[Session], tuple[int, int]], tuple[str, ...]
     "labels": (labels, ("annotations",)),
     "classifier": (classifier, ("labels", "embeddings")),
     "predictions": (predictions, ("classifier",)),
+    "cascade": (cascade, ("predictions",)),
     "baseline": (baseline, ("taxonomy", "embeddings")),
-    "evaluation": (evaluation, ("predictions", "baseline")),
+    "evaluation": (evaluation, ("cascade", "baseline")),
 }
 # What is done once for each facet of a project; all other stages are done once.
 PER_FACET = frozenset(STAGES) - {"documents", "embeddings", "facets", "summaries", "baseline", "evaluation"}

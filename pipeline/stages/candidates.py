@@ -83,7 +83,7 @@ def sample_of(session: Session, given: Sequence[Summary]) -> Sample:
         neighbours = session.store.vectors(session.embedder.embedder_id, hashes)
         return make_sample(ordered, embedder=session.embedder, neighbours=neighbours, around=around, question=question)
 
-    whole = session.remember(key, make)
+    whole = session.remember("candidate measures", key, make)
     place = {text_hash: index for index, text_hash in enumerate(whole.hashes)}
     return whole.part([place[summary.text_hash] for summary in given])
 

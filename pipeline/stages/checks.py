@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.stages.session import Session
 from pipeline.stages.summaries import sampled_summaries, written_facets
 from pipeline.taxonomy import relevance_warning
+from pipeline.text import name_key
 
 __all__ = ["CHECKS", "Rule"]
 
@@ -66,7 +67,7 @@ def _related(session: Session) -> Found:
 
 def _distinct_names(pointer: str) -> Callable[[Session], Found]:
     def test(session: Session) -> Found:
-        names = [category.name.casefold() for category in session.store.taxonomy(session.store.current(pointer) or "").categories]
+        names = [name_key(category.name) for category in session.store.taxonomy(session.store.current(pointer) or "").categories]
         return len(names) == len(set(names)) >= 2, f"{len(names)} categories, {len(set(names))} different names"
 
     return test
@@ -111,6 +112,20 @@ def _everything_predicted(session: Session) -> Found:
     return missing == 0, f"{missing} documents without a prediction"
 
 
+def _promise_kept(session: Session) -> Found:
+    if session.project.annotation.promise is None:
+        return True, "nothing is promised"
+    rows = session.store.rows(
+        "select threshold, promised, delta, checked, correct, share from thresholds"
+        " where annotator_id = (select value from current where key = 'classifier_id')"
+    )
+    if not rows:
+        return False, "no threshold was learnt"
+    threshold, promised, delta, checked, correct, share = rows[0]
+    said = f"promised {promised:g} with confidence {1 - delta:g}: {share:.1%} taken from probability {threshold:.3f} on; {correct} of {checked} right"
+    return share > 0, said
+
+
 def _same_size(session: Session) -> Found:
     compared = session.store.current("baseline_id")
     if compared is None:
@@ -145,6 +160,7 @@ CHECKS: Mapping[str, Rule] = {
     "labels": Rule("most_are_covered", "A category fits at least 90 % of the labelled documents.", False, _covered),
     "classifier": Rule("beats_the_majority", "The student agrees with its teacher more than one answer for all would.", False, _beats_majority),
     "predictions": Rule("everything_is_predicted", "Every document has a prediction.", True, _everything_predicted),
+    "cascade": Rule("promise_is_kept", "Where an accuracy is promised, some of the student's labels keep it.", False, _promise_kept),
     "baseline": Rule("same_size", "The baseline has as many clusters as the taxonomy has categories.", False, _same_size),
     "evaluation": Rule("not_below_the_baseline", "The student's ARI and NMI are not below the baseline's.", False, _not_below_baseline),
 }

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pipeline.batches import in_batches
 from pipeline.corpus import make_documents, read_rows
 from pipeline.errors import CorpusError
+from pipeline.rules import load_rules
 from pipeline.stages.session import Session
 
 __all__ = ["documents", "embeddings"]
@@ -16,6 +17,7 @@ FEWEST = 2
 
 def documents(session: Session) -> tuple[int, int]:
     """Read the corpus into the table `documents`, and what cannot be used into `rejects`."""
+    load_rules(session.project.annotation.rules, session.project.folder)  # a rule that cannot be used is told before any work is done
     seen_at = datetime.now(UTC)
     before = session.store.counts()["texts"]
     batches = in_batches(make_documents(read_rows(session.project), session.project), BATCHES_A_WRITE)

@@ -1,8 +1,9 @@
 """The stages that measure: baseline, evaluation."""
 
 from pipeline.errors import BudgetReachedError
-from pipeline.evaluation import Judged, baseline_id, cluster_baseline, evaluate, evaluation_id
-from pipeline.stages.labels import annotation_sample, current_taxonomy, is_held_out
+from pipeline.evaluation import Judged, baseline_id, cluster_baseline, curves, evaluate, evaluation_id
+from pipeline.stages.asking import annotation_sample, current_taxonomy, is_held_out
+from pipeline.stages.known import known_labels
 from pipeline.stages.session import Session
 from pipeline.stages.summaries import sampled_summaries
 
@@ -46,6 +47,7 @@ def evaluation(session: Session) -> tuple[int, int]:
     if session.store.current("evaluation_id") != key:
         figures = evaluate(judged, resamples=project.evaluation.resamples, seed=project.seed)
         session.store.save(figures)
+        session.store.save(curves(judged, key))
         session.store.mark_current(evaluation_id=key)
         made = len(figures)
     return made, len(session.store.evaluations_of(key))
@@ -59,6 +61,9 @@ def _judged(session: Session) -> Judged:
     cited = {text for category in present.categories for text in category.members}
     sampled = [summary.text_hash for summary in sampled_summaries(session)]
     clusters = store.taxonomy(compared).categories if compared else ()
+    known = known_labels(session, present)  # what the teacher was calibrated on proves nothing of it
+    sure = {label.text_hash: label.probability for label in given if label.probability is not None}
+    several = session.project.annotation.mode == "all"
     return Judged(
         asked=asked,
         taught={label.text_hash: label.category_id for label in given if label.text_hash in asked},
@@ -66,5 +71,8 @@ def _judged(session: Session) -> Judged:
         predicted=dict(store.predictions(student)) if student else {},
         baseline={text: cluster.category_id for cluster in clusters for text in cluster.members},
         cited={text: text in cited for text in sampled},
-        gold=store.gold(),
+        gold={text: label for text, label in store.gold().items() if text not in known},
+        names={category.category_id: category.name for category in present.leaves},
+        probabilities={"teacher": sure, "student": store.prediction_probabilities(student) if student else {}},
+        also={label.text_hash: label.also for label in given} if several else {},
     )

@@ -1,70 +1,111 @@
-"""The stages of the labels: annotations (the model's own answers) and labels (calibrated)."""
+"""The stage of the teacher: labels with probabilities, from the model's answers and all else that is known."""
 
-from pipeline.annotation import annotate, calibrate, held_out, leaning, llm_annotator, teacher_annotator
-from pipeline.errors import BudgetReachedError, TaxonomyError
-from pipeline.records import Annotator, Document, Label, Taxonomy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.annotation import (
+    Grounds,
+    Judgement,
+    annotator_quality,
+    consensus,
+    rule_hints,
+    scored_probabilities,
+    teach,
+    teacher_annotator,
+    vote_annotator,
+    vote_labels,
+)
+from pipeline.errors import TrainingError
+from pipeline.records import Label, Taxonomy
+from pipeline.stages.asking import annotation_sample, current_taxonomy, first_annotator, given_labels, is_held_out, rule_labels, vote_annotators
+from pipeline.stages.known import known_labels
 from pipeline.stages.session import Session
+from pipeline.students import TrainingSet, cited_labels, cross_predict
 
-__all__ = ["annotation_sample", "annotations", "current_taxonomy", "is_held_out", "labels"]
+__all__ = ["cited_members", "grounds_of", "labels"]
 
-
-def annotations(session: Session) -> tuple[int, int]:
-    """Let the model label the sampled documents that it has not labelled under this taxonomy."""
-    present, annotator = current_taxonomy(session), llm_annotator(session.project, session.model_of("annotator"))
-    session.store.save([annotator])
-    key = {"taxonomy_id": present.taxonomy_id, "annotator_id": annotator.annotator_id}
-    wanted = [document.text_hash for document in annotation_sample(session)]
-    pending = session.store.pending("labels", key, among=wanted)
-    outcomes = annotate(session.store.texts(pending), taxonomy=present, annotator=annotator, chat=session.annotator, project=session.project)
-    spec, made = f"{present.taxonomy_id} {annotator.annotator_id}", 0
-    session.store.mark_current(llm_annotator_id=annotator.annotator_id)
-    try:
-        for outcome in session.progress.track(outcomes, total=len(pending), what="labels", size=lambda o: len(o.records) + len(o.failures)):
-            with session.store.writer():
-                session.store.save(list(outcome.records))
-                session.store.save_failures("annotations", spec, outcome.failures, answered=[label.text_hash for label in outcome.records])
-            made += len(outcome.records) + len(outcome.failures)
-    except BudgetReachedError as reached:  # what is labelled teaches a student all the same
-        if not made and len(pending) == len(wanted):
-            raise
-        session.stop(f"{reached} Left: {len(pending) - made} of {len(wanted)} documents to label.")
-    return made, len(_given(session, present, annotator, wanted))
+Row = npt.NDArray[np.float64]
 
 
 def labels(session: Session) -> tuple[int, int]:
-    """Calibrate the model's answers; the leaning is measured on the documents that are not held out."""
-    present, llm = current_taxonomy(session), llm_annotator(session.project, session.model_of("annotator"))
-    raw = _given(session, present, llm, [document.text_hash for document in annotation_sample(session)])
-    means = leaning([label for label in raw if not is_held_out(session, label.text_hash)] or raw)
-    teacher = teacher_annotator(llm, means)
-    session.store.save([teacher])
+    """Make the teacher's labels anew where anything they are made of has changed, and say how good each annotator is."""
+    present, store, project = current_taxonomy(session), session.store, session.project
+    first, _ = first_annotator(session, present)
+    wanted = [document.text_hash for document in annotation_sample(session)]
+    raw = given_labels(session, present, first, wanted)
+    grounds = grounds_of(session, present, raw)
+    manner = Judgement(project.annotation.abstain, several=project.annotation.mode == "all")
+    teacher = teacher_annotator(first, raw, grounds, manner=manner, seed=project.seed)
     key = {"taxonomy_id": present.taxonomy_id, "annotator_id": teacher.annotator_id}
-    pending = set(session.store.pending("labels", key, among=[label.text_hash for label in raw]))
-    session.store.save(calibrate([label for label in raw if label.text_hash in pending], means=means, annotator=teacher))
-    session.store.mark_current(teacher_annotator_id=teacher.annotator_id)
+    pending = store.pending("labels", key, among=[one.text_hash for one in raw])
+    if pending:
+        categories = [category.category_id for category in present.leaves]
+        taught = teach(raw, grounds, categories=categories, annotator=teacher, manner=manner, seed=project.seed)
+        with store.writer():
+            store.save([teacher])
+            store.save(list(taught.labels))
+            store.save(_panel(session, present, [raw, *map(list, grounds.votes)]))
+    store.mark_current(teacher_annotator_id=teacher.annotator_id)
     return len(pending), len(raw)
 
 
-def annotation_sample(session: Session) -> list[Document]:
-    """Give the documents that the model is to label: others than the taxonomy came from, as far as there are enough."""
-    taxonomy, wanted = session.project.taxonomy.sample, session.project.annotation.sample
-    fresh = session.store.sample_texts(first=wanted, skip=taxonomy)
-    return fresh + session.store.sample_texts(first=min(wanted - len(fresh), taxonomy)) if len(fresh) < wanted else fresh
+def cited_members(session: Session, present: Taxonomy, asked: set[str]) -> dict[str, str]:
+    """Give the documents that categories cite and the model was not asked about, each with its category."""
+    cited = {text: category.category_id for category in present.leaves for text in category.members if text not in asked}
+    there = session.store.active_hashes(sorted(cited))
+    return {text: cited[text] for text in there}
 
 
-def is_held_out(session: Session, text_hash: str) -> bool:
-    """Say whether a labelled document is kept from the students."""
-    return held_out(text_hash, share=session.project.annotation.held_out, seed=session.project.seed)
+def grounds_of(session: Session, present: Taxonomy, raw: list[Label]) -> Grounds:
+    """Gather what is known beside the plain labels: further votes, rules, a student's cross-check, known labels."""
+    wanted = [label.text_hash for label in raw]
+    votes = [vote for voter, _ in vote_annotators(session, present) if (vote := given_labels(session, present, voter, wanted))]
+    rules = rule_labels(session, present, wanted)
+    categories = [category.category_id for category in present.leaves]
+    return Grounds(
+        votes=votes,
+        hints=rule_hints(raw, rules, categories=categories),
+        cross=_cross(session, present, raw, votes),
+        known=known_labels(session, present),
+    )
 
 
-def current_taxonomy(session: Session) -> Taxonomy:
-    """Give the taxonomy that labels are given under."""
-    found = session.store.current("taxonomy_id")
-    if found is None:
-        raise TaxonomyError("There is no taxonomy yet; run the stage taxonomy first.")
-    return session.store.taxonomy(found)
+def _panel(session: Session, present: Taxonomy, votes: list[list[Label]]) -> list[Any]:
+    """Hold all annotators of the sample against one another, and give what they agree on as labels of their own."""
+    texts = [label.text_hash for label in votes[0]]
+    rules, people = rule_labels(session, present, texts), session.store.labels_by_kind(present.taxonomy_id, "human", texts)
+    heard = [label for vote in [*votes, rules, people] for label in vote]
+    if len({label.annotator_id for label in heard}) < 2:
+        return []
+    trusted, written = {label.annotator_id for label in people}, {label.annotator_id for label in rules}
+    found = consensus(heard, categories=[one.category_id for one in present.leaves], trusted=trusted, rules=written)
+    names = {one.category_id: one.name for one in present.leaves}
+    members = [session.store.annotator(key) for key in sorted({label.annotator_id for label in heard})]
+    voter = vote_annotator(members, taxonomy_id=present.taxonomy_id, trusted=trusted, rules=written)
+    agreed = vote_labels(found, taxonomy_id=present.taxonomy_id, annotator=voter)
+    return [voter, *agreed, *annotator_quality(found, heard, taxonomy_id=present.taxonomy_id, names=names)]
 
 
-def _given(session: Session, present: Taxonomy, annotator: Annotator, wanted: list[str]) -> list[Label]:
-    known = {label.text_hash: label for label in session.store.labels(present.taxonomy_id, annotator.annotator_id)}
-    return [known[text] for text in wanted if text in known]
+def _cross(session: Session, present: Taxonomy, raw: list[Label], votes: list[list[Label]]) -> dict[str, Row]:
+    """Predict each labelled document by a student that did not see its label; nothing where there is too little to learn from."""
+    categories, store, embedder = [one.category_id for one in present.leaves], session.store, session.embedder.embedder_id
+    scored = scored_probabilities(raw, votes, categories)
+    taught = [text for text in scored if not is_held_out(session, text)]
+    strangers = [one.text_hash for one in raw if one.text_hash not in set(taught)]
+    cited = cited_members(session, present, {one.text_hash for one in raw})
+    settings = session.project.student.model_copy(update={"unlabelled": 0})  # to see whether labels agree, they have to stand as they are
+    try:
+        data = TrainingSet(
+            categories=tuple(categories),
+            vectors=store.vectors(embedder, taught),
+            soft=np.array([scored[text] for text in taught]).reshape(len(taught), len(categories)),
+            cited=store.vectors(embedder, list(cited)),
+            cited_soft=cited_labels(categories, list(cited.values())),
+            unlabelled=np.zeros((0, 0), dtype=np.float32),
+        )
+        seen, others = cross_predict(data, store.vectors(embedder, strangers), settings=settings, seed=session.project.seed)
+    except TrainingError:
+        return {}
+    return dict(zip([*taught, *strangers], [*seen, *others], strict=True))

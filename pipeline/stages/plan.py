@@ -10,9 +10,10 @@ from pipeline.call_records import PlannedStage
 from pipeline.corpus import make_documents, read_rows
 from pipeline.prompts import load_prompt
 from pipeline.records import Document
+from pipeline.stages.annotations import expected_calls
+from pipeline.stages.asking import annotation_sample
 from pipeline.stages.candidates import candidate_numbers, minibatch_starts
 from pipeline.stages.kept import kept_taxonomy
-from pipeline.stages.labels import annotation_sample
 from pipeline.stages.overview import plan_comparison
 from pipeline.stages.pace import TURN, Pace, Shape, characters_a_token
 from pipeline.stages.probe import AskingStage, Probe, pending_of, run_probe, unanswered
@@ -28,6 +29,7 @@ CATEGORY = 70  # characters of a category's line, where the taxonomy is not know
 ASKING = (
     "facets", "summaries", "generated_taxonomy", "updated_taxonomy", "reviewed_taxonomy", "selected_taxonomy", "taxonomy", "annotations", "baseline",
 )  # fmt: skip
+BEYOND = "one question a document, and some in another order or as votes; "
 CARD_QUESTIONS = 6  # about one category
 # Rows a second of what asks no model, where no run has told.
 ASSUMED = {"documents": 20_000.0, "embeddings": 300.0, "classifier": 0.12}
@@ -102,14 +104,17 @@ def _counts(session: Session, total: int) -> dict[str, _Count]:
     sample, wanted = min(total, project.taxonomy.sample), min(total, project.annotation.sample)
     compared = project.corpus.gold is not None and project.evaluation.baseline
     if kept is not None:
-        labels = _missing(session, "annotations", [document.text_hash for document in annotation_sample(session)])
+        sampled = [document.text_hash for document in annotation_sample(session)]
+        labels = _missing(session, "annotations", sampled)
+        if labels.rows and (more := expected_calls(session, labels.rows)):
+            labels = _Count(labels.rows, labels.calls + more, labels.note + BEYOND)
         clusters = len(kept.categories) if compared and session.store.current("baseline_id") is None else 0
         return dict.fromkeys(ASKING, _Count(0, 0)) | {"annotations": labels, "baseline": _Count(clusters, clusters)}
     size, passes, facets = _most_categories(session, total), len(candidate_numbers(session)), len(project.facet_names)
     starts = minibatch_starts(session, sample)
     later, hashes = sample - min(sample, starts.step), session.store.sample_hashes(first=sample)
     names, judged = passes * size * facets, project.taxonomy.validation * passes * facets
-    unwritten = _unwritten(session)
+    unwritten, more = _unwritten(session), expected_calls(session, wanted)
     return {
         "facets": _Count(unwritten, unwritten, "one question a facet, and more where its examples are no kinds; "),
         "summaries": _missing(session, "summaries", hashes) if hashes and not unwritten else _Count(sample, sample),
@@ -120,7 +125,7 @@ def _counts(session: Session, total: int) -> dict[str, _Count]:
         "reviewed_taxonomy": _Count(passes * facets, names // 4, "some names asked again; "),
         "selected_taxonomy": _Count(facets, judged if passes > 1 else 0, "one question a document and candidate, and the judge's; "),
         "taxonomy": _Count(facets, CARD_QUESTIONS * size * facets if project.taxonomy.cards else 0, f"about {CARD_QUESTIONS} questions a category; "),
-        "annotations": _Count(wanted * facets, wanted * facets),
+        "annotations": _Count(wanted * facets, (wanted + more) * facets, BEYOND if more else ""),
         "baseline": _Count(size, size, "one question a category, as many as there are groups; ") if compared else _Count(0, 0),
     }
 

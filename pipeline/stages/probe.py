@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pipeline.annotation import annotate, llm_annotator
 from pipeline.errors import BudgetReachedError, EngineError, WeightsError
 from pipeline.records import Document
 from pipeline.serving import Answer, Chat, Message, Question
+from pipeline.stages.asking import annotation_sample, answers, current_taxonomy, first_annotator
 from pipeline.stages.corpus import documents
 from pipeline.stages.kept import kept_taxonomy
-from pipeline.stages.labels import annotation_sample, current_taxonomy
 from pipeline.stages.session import ROLE_OF, Session
 from pipeline.stages.summaries import facets, written_facets
 from pipeline.store import StoreLedger, Throughput
@@ -130,8 +129,8 @@ def pending_of(session: Session, stage: AskingStage, among: Sequence[str]) -> li
     """List those of some texts that have no row of a stage yet."""
     if stage == "summaries":
         return session.store.pending("summaries", {"summary_spec": summary_spec(session.whole, session.model_of("generator"))}, among=among)
-    annotator = llm_annotator(session.project, session.model_of("annotator"))
-    key = {"taxonomy_id": current_taxonomy(session).taxonomy_id, "annotator_id": annotator.annotator_id}
+    present = current_taxonomy(session)
+    key = {"taxonomy_id": present.taxonomy_id, "annotator_id": first_annotator(session, present)[0].annotator_id}
     return session.store.pending("labels", key, among=among)
 
 
@@ -179,6 +178,7 @@ def _answer(session: Session, stage: AskingStage, given: Sequence[Document], cha
     project = session.project
     if stage == "summaries":
         return sum(len(outcome.failures) for outcome in summarise(given, facets=written_facets(session), chat=chat, project=project))
-    annotator = llm_annotator(project, session.model_of("annotator"))
-    outcomes = annotate(given, taxonomy=current_taxonomy(session), annotator=annotator, chat=chat, project=project)
+    present = current_taxonomy(session)
+    annotator, manner = first_annotator(session, present)
+    outcomes = answers(session, present, annotator, manner, given, chat)
     return sum(len(outcome.failures) for outcome in outcomes)

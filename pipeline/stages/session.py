@@ -23,7 +23,8 @@ __all__ = ["ROLE_OF", "Progress", "Quiet", "Report", "Session", "new_run_id", "o
 # Whose model a stage asks.
 ROLE_OF: Mapping[str, Role] = {
     "facets": "generator", "summaries": "generator", "generated_taxonomy": "generator", "updated_taxonomy": "generator",
-    "reviewed_taxonomy": "generator", "selected_taxonomy": "generator", "taxonomy": "generator", "annotations": "annotator", "baseline": "generator",
+    "reviewed_taxonomy": "generator", "selected_taxonomy": "generator", "taxonomy": "generator", "annotations": "annotator", "cascade": "annotator",
+    "baseline": "generator",
 }  # fmt: skip
 T = TypeVar("T")
 R = TypeVar("R")
@@ -110,7 +111,7 @@ class Session:
         self._chats: dict[EngineSettings, OpenAIChat] = {}
         self.stopped: list[str] = []
         self._embedder = embedder
-        self._remembered: dict[Hashable, Any] = {}
+        self._remembered: dict[str, tuple[Hashable, Any]] = {}
 
     @property
     def generator(self) -> Chat:
@@ -189,11 +190,11 @@ class Session:
         calls, tokens_in, tokens_out, cost = self.store.spent(self.run_id)
         return Spending(self.project.budget, calls=calls, tokens=tokens_in + tokens_out, cost=cost)
 
-    def remember(self, key: Hashable, make: Callable[[], R]) -> R:
+    def remember(self, kind: str, key: Hashable, make: Callable[[], R]) -> R:
         """Make something once in a session and keep the latest of its kind, where making it again is work for nothing."""
-        if key not in self._remembered:
-            self._remembered = {key: make()}
-        found: R = self._remembered[key]
+        if kind not in self._remembered or self._remembered[kind][0] != key:
+            self._remembered[kind] = key, make()
+        found: R = self._remembered[kind][1]
         return found
 
     def close(self) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from pipeline.errors import ArtefactError, TrainingError
 from pipeline.ids import content_id
 from pipeline.records import Label, Student, Taxonomy
-from pipeline.stages.labels import current_taxonomy, is_held_out
+from pipeline.stages.asking import current_taxonomy, is_held_out
+from pipeline.stages.labels import cited_members
 from pipeline.stages.session import Session
 from pipeline.students import METHOD, LoadedStudent, Trained, TrainingSet, cited_labels, load_student, save_student, score, soft_labels, train
 
@@ -22,7 +23,7 @@ def classifier(session: Session) -> tuple[int, int]:
     given = store.labels(present.taxonomy_id, teacher) if teacher else []
     taught = [label for label in given if label.category_id is not None and not is_held_out(session, label.text_hash)]
     asked = {label.text_hash for label in given}
-    cited = _cited(session, present, asked)
+    cited = cited_members(session, present, asked)
     more = _unlabelled(session, asked.union(cited))
     classifier_id = _classifier_id(session, present, taught, cited, more, embedder_id)
     folder = session.folder / "classifiers" / classifier_id.removeprefix("student:")
@@ -78,13 +79,6 @@ def _is_whole(folder: Path, sha256: str) -> bool:
     except ArtefactError:
         return False
     return True
-
-
-def _cited(session: Session, present: Taxonomy, asked: set[str]) -> dict[str, str]:
-    """Give the documents that categories cite and the model was not asked about, each with its category."""
-    cited = {text: category.category_id for category in present.leaves for text in category.members if text not in asked}
-    there = session.store.active_hashes(sorted(cited))
-    return {text: cited[text] for text in there}
 
 
 def _unlabelled(session: Session, labelled: set[str]) -> list[str]:

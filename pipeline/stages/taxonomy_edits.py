@@ -13,6 +13,7 @@ from pipeline.store import Store
 from pipeline.taxonomy.editing import apply_edits, seeded, why_no_name
 from pipeline.taxonomy.versions import Version
 from pipeline.taxonomy_files import TaxonomyFile, read_taxonomy, write_taxonomy
+from pipeline.text import name_key
 
 __all__ = ["Applied", "apply_file", "export_taxonomy", "make_current", "starting_categories"]
 
@@ -86,8 +87,8 @@ def starting_categories(session: Session) -> list[Category]:
     seeds, left_out = _with_known_examples(session.store, found, None)
     for note in left_out:
         session.progress.status(note)
-    named = {category.name.casefold(): key for key, category in locked.items()}
-    ids = {seed.category_id: named.get(seed.name.casefold(), seed.category_id) for seed in seeds}
+    named = {name_key(category.name): key for key, category in locked.items()}
+    ids = {seed.category_id: named.get(name_key(seed.name), seed.category_id) for seed in seeds}
     renumbered = {ids[seed.category_id]: replace(seed, category_id=ids[seed.category_id], parent_id=ids.get(seed.parent_id or "")) for seed in seeds}
     return list((renumbered | locked).values())
 

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from pipeline.errors import StoreError
-from pipeline.records import Document, Failure, Label, Student, Summary
+from pipeline.records import Document, Failure, Student, Summary
+from pipeline.store.label_reads import LabelReads, numbered
 from pipeline.store.tables import TABLES, from_json
-from pipeline.store.taxonomy_reads import TaxonomyReads
 
 __all__ = ["Reads"]
 
@@ -23,7 +22,7 @@ PENDING = {
 DOCUMENT = "doc_id, text_hash, text, source, metadata, gold"
 
 
-class Reads(TaxonomyReads):
+class Reads(LabelReads):
     """Read texts, derived rows and pointers."""
 
     def sample_texts(self, first: int, skip: int = 0) -> list[Document]:
@@ -85,13 +84,6 @@ class Reads(TaxonomyReads):
         sql = "select text_hash, reason, message, attempts from failures where stage = ? and spec = ? order by text_hash"
         return [Failure(*row) for row in self.rows(sql, [stage, spec])]
 
-    def labels(self, taxonomy_id: str, annotator_id: str) -> list[Label]:
-        """Give the labels of one annotator under one taxonomy, by text hash."""
-        return [
-            Label(text, taxonomy, annotator, category, probability, scores(options), truncated)
-            for text, taxonomy, annotator, category, probability, options, truncated in self.rows(LABELS, [taxonomy_id, annotator_id])
-        ]
-
     def vectors(self, embedder_id: str, hashes: Sequence[str]) -> Vectors:
         """Give the vectors of texts as one float32 matrix, in the order given.
 
@@ -129,15 +121,13 @@ class Reads(TaxonomyReads):
         """Give a student, or None where it has not been trained."""
         return self.student(classifier_id) if self.rows("select 1 from classifiers where classifier_id = ?", [classifier_id]) else None
 
-    def gold(self, hashes: Sequence[str] | None = None) -> dict[str, str]:
-        """Give the known label of each active text that has one; of duplicates, that of the first id."""
-        if hashes is None:
-            return dict(self.rows(GOLD))
-        return dict(self.rows(GOLD_AMONG, wanted=numbered(hashes)))
-
     def predictions(self, classifier_id: str) -> dict[str, str]:
         """Give the category id that a student predicts for each text hash."""
         return dict(self.rows("select text_hash, category_id from predictions where classifier_id = ?", [classifier_id]))
+
+    def prediction_probabilities(self, classifier_id: str) -> dict[str, float]:
+        """Give how sure a student is of each text's category, by text hash."""
+        return dict(self.rows("select text_hash, probability from predictions where classifier_id = ?", [classifier_id]))
 
     def current(self, key: str) -> str | None:
         """Give the id that a key points to in the store's facet."""
@@ -178,10 +168,6 @@ SUMMARIES = """
 select text_hash, summary_spec, summary, phrase, truncated
 from wanted join summaries using (text_hash) where summary_spec = ? order by position
 """
-LABELS = """
-select text_hash, taxonomy_id, annotator_id, category_id, probability, scores, truncated
-from labels where taxonomy_id = ? and annotator_id = ? order by text_hash
-"""
 VECTORS = "select vector from wanted join embeddings using (text_hash) where embedder_id = ? order by position"
 UNPREDICTED = """
 select text_hash, vector from embeddings
@@ -194,11 +180,6 @@ STUDENT = """
 select classifier_id, taxonomy_id, annotator_id, embedder_id, path, sha256, settings, metrics, trained_on
 from classifiers where classifier_id = ?
 """
-GOLD = "select text_hash, arg_min(gold, doc_id) from documents where active and gold is not null group by text_hash"
-GOLD_AMONG = """
-select text_hash, arg_min(gold, doc_id) from documents
-where active and gold is not null and text_hash in (select text_hash from wanted) group by text_hash
-"""
 DOCUMENT_COUNTS = """
 select count(*) filter (where active), count(distinct text_hash) filter (where active), count(*) filter (where not active) from documents
 """
@@ -208,17 +189,6 @@ def document(row: Sequence[Any]) -> Document:
     """Make a document of a row that starts with the columns DOCUMENT."""
     doc_id, text_hash, text, source, metadata, gold = row[:6]
     return Document(doc_id, text_hash, text, source, from_json(metadata) or {}, gold)
-
-
-def scores(text: str | None) -> dict[str, float] | None:
-    """Read log-probabilities; null stands for minus infinity, which JSON lacks."""
-    found = from_json(text)
-    return None if found is None else {key: float("-inf") if value is None else value for key, value in found.items()}
-
-
-def numbered(hashes: Sequence[str]) -> pa.Table:
-    """Make a table of text hashes with their positions."""
-    return pa.table({"text_hash": pa.array(hashes, pa.string()), "position": pa.array(np.arange(len(hashes)))})
 
 
 def matrix(column: Any) -> Vectors:

@@ -16,6 +16,7 @@ from pipeline.call_records import Call, ExamResult, PlannedStage, StageServing
 from pipeline.ids import canonical_json
 from pipeline.records import Annotator, Change, Evaluation, Facet, Label, Measure, Prediction, Reject, Student, Summary
 from pipeline.store.warehouse import Connection
+from pipeline.trust_records import AnnotatorQuality, CurvePoint, Threshold
 
 __all__ = [
     "LISTS",
@@ -60,7 +61,11 @@ DOCUMENT_COLUMNS = text_columns("doc_id", "text_hash", "text", "source", "metada
     "last_seen": TIME,
 }
 LABEL_KEYS = ("text_hash", "taxonomy_id", "annotator_id")
-LABEL_COLUMNS = text_columns(*LABEL_KEYS, "category_id") | {"probability": REAL, "scores": STR, "truncated": FLAG, "created_at": TIME}
+LABEL_COLUMNS = text_columns(*LABEL_KEYS, "category_id") | {
+    "probability": REAL, "scores": STR, "truncated": FLAG, "also": pa.list_(STR), "reason": STR, "calibration": STR,
+    "evidence": STR, "evidence_start": INT, "rationale": STR, "created_at": TIME,
+}  # fmt: skip
+SPREAD = {"low": REAL, "high": REAL, "n": INT}
 CALL_NUMBERS = {"attempt": INT, "tokens_in": INT, "tokens_cached": INT, "tokens_out": INT, "milliseconds": REAL}
 CALL_COLUMNS = (
     text_columns("call_key", "run_id", "purpose", "model", "prompt")
@@ -128,6 +133,23 @@ TABLES = {
         ),
         Table("annotators", ("annotator_id",), text_columns("annotator_id", "kind", "model", "prompt", "settings"), frozenset({"settings"})),
         Table("labels", LABEL_KEYS, LABEL_COLUMNS, frozenset({"scores"})),
+        Table(
+            "annotator_quality",
+            ("taxonomy_id", "annotator_id"),
+            text_columns("taxonomy_id", "annotator_id") | {"accuracy": REAL} | SPREAD | text_columns("judge", "flag"),
+        ),
+        Table(
+            "thresholds",
+            ("taxonomy_id", "annotator_id"),
+            text_columns("taxonomy_id", "annotator_id")
+            | dict.fromkeys(("threshold", "promised", "delta"), REAL)
+            | {"checked": INT, "correct": INT, "share": REAL},
+        ),
+        Table(
+            "curves",
+            ("subject_id", "curve", "position"),
+            text_columns("subject_id", "curve") | {"position": INT, "x": REAL, "y": REAL} | SPREAD,
+        ),
         Table("embeddings", ("text_hash", "embedder_id"), text_columns("text_hash", "embedder_id") | {"vector": pa.list_(pa.float32())}),
         Table("classifiers", ("classifier_id",), STUDENT_COLUMNS | {"trained_on": INT}, frozenset({"settings", "metrics"})),
         Table("predictions", ("text_hash", "classifier_id"), text_columns("text_hash", "classifier_id", "category_id") | {"probability": REAL}),
@@ -153,8 +175,10 @@ TABLES = {
 
 RECORDS: Mapping[type, str] = {
     Annotator: "annotators",
+    AnnotatorQuality: "annotator_quality",
     Call: "llm_calls",
     Change: "taxonomy_changes",
+    CurvePoint: "curves",
     Evaluation: "evaluations",
     ExamResult: "exams",
     Facet: "facets",
@@ -166,6 +190,7 @@ RECORDS: Mapping[type, str] = {
     StageServing: "stage_serving",
     Student: "classifiers",
     Summary: "summaries",
+    Threshold: "thresholds",
 }
 
 

@@ -2,7 +2,7 @@
 
 from pipeline.students.artefact import LoadedStudent, load_student, save_student
 from pipeline.students.score import Scored, score, score_texts
-from pipeline.students.train import METHOD, Trained, TrainingSet, cited_labels, soft_labels, spread, train
+from pipeline.students.train import METHOD, Trained, TrainingSet, cited_labels, cross_predict, soft_labels, spread, train
 
 __all__ = [
     "METHOD",
@@ -11,6 +11,7 @@ __all__ = [
     "Trained",
     "TrainingSet",
     "cited_labels",
+    "cross_predict",
     "load_student",
     "save_student",
     "score",

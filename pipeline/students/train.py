@@ -21,7 +21,7 @@ from pipeline.embedding import Matrix
 from pipeline.errors import TrainingError
 from pipeline.settings import StudentSettings
 
-__all__ = ["METHOD", "Trained", "TrainingSet", "cited_labels", "soft_labels", "spread", "train"]
+__all__ = ["METHOD", "Trained", "TrainingSet", "cited_labels", "cross_predict", "soft_labels", "spread", "train"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -69,6 +69,8 @@ class Trained:
     penalty: float
     temperature: float
     agreement: dict[float, float]  # C: share of unseen labels predicted, mean over the categories, by cross-validation
+    used: tuple[str, ...]  # categories that the labels and citations name
+    strangers: Floats  # log-probabilities (n, k) of `used` for the labelled documents, by students that did not see their labels
 
 
 def train(data: TrainingSet, *, settings: StudentSettings, seed: int) -> Trained:
@@ -82,14 +84,7 @@ def train(data: TrainingSet, *, settings: StudentSettings, seed: int) -> Trained
             f"A student needs labels of at least 2 categories and at least {2 * settings.folds} labelled documents; there are"
             f" {len(data.vectors)} of {len(data.categories)}. Raise annotation.sample, or see the table failures."
         )
-    logits = {penalty: np.zeros(data.soft.shape) for penalty in settings.penalties}
-    for kept, out in KFold(settings.folds, shuffle=True, random_state=seed).split(data.vectors):
-        fold = data.take(kept, out) if settings.unlabelled else data.take(kept, out[:0])
-        vectors, targets, weights = _targets(fold, spread_out=settings.unlabelled > 0)
-        for penalty in settings.penalties:
-            logits[penalty][out] = _logits(_fit(vectors, targets, weights, penalty), data.vectors[out], len(data.categories))
-    truth = data.soft.argmax(axis=1)
-    agreement = {penalty: _agreement(truth, values.argmax(axis=1)) for penalty, values in logits.items()}
+    logits, agreement = _by_strangers(data, settings, seed)
     best = max(sorted(agreement), key=lambda penalty: agreement[penalty])
     temperature = _temperature(logits[best], data.soft)
     model = _fit(*_targets(data, spread_out=settings.unlabelled > 0), best)
@@ -97,7 +92,34 @@ def train(data: TrainingSet, *, settings: StudentSettings, seed: int) -> Trained
     model.coef_ = model.coef_ / temperature
     model.intercept_ = model.intercept_ / temperature
     names = tuple(data.categories[place] for place in model.classes_)
-    return Trained(model, names, best, temperature, agreement)
+    strangers = np.log(_softmax(logits[best] / temperature) + LEAST)
+    return Trained(model, names, best, temperature, agreement, data.categories, strangers)
+
+
+def cross_predict(data: TrainingSet, others: Matrix, *, settings: StudentSettings, seed: int) -> tuple[Floats, Floats]:
+    """Predict each labelled document by students that did not see its label, and other documents by one that saw all.
+
+    :return: log-probabilities (n, k) and (m, k) over the data's categories, cooled as a student's are.
+    :raises TrainingError: as `train` does.
+    """
+    trained = train(data, settings=settings, seed=seed)
+    strangers, all_others = (np.full((rows, len(data.categories)), np.log(LEAST)) for rows in (len(data.vectors), len(others)))
+    strangers[:, [data.categories.index(category) for category in trained.used]] = trained.strangers
+    if len(others):
+        all_others[:, [data.categories.index(category) for category in trained.categories]] = np.log(trained.model.predict_proba(others) + LEAST)
+    return strangers, all_others
+
+
+def _by_strangers(data: TrainingSet, settings: StudentSettings, seed: int) -> tuple[dict[float, Floats], dict[float, float]]:
+    """Give for each C the logits of the labelled documents by students that did not see their labels, and how often these agree."""
+    logits = {penalty: np.zeros(data.soft.shape) for penalty in settings.penalties}
+    for kept, out in KFold(settings.folds, shuffle=True, random_state=seed).split(data.vectors):
+        fold = data.take(kept, out) if settings.unlabelled else data.take(kept, out[:0])
+        vectors, targets, weights = _targets(fold, spread_out=settings.unlabelled > 0)
+        for penalty in settings.penalties:
+            logits[penalty][out] = _logits(_fit(vectors, targets, weights, penalty), data.vectors[out], len(data.categories))
+    truth = data.soft.argmax(axis=1)
+    return logits, {penalty: _agreement(truth, values.argmax(axis=1)) for penalty, values in logits.items()}
 
 
 def spread(data: TrainingSet) -> Floats:

@@ -12,7 +12,7 @@ from pipeline.prompts import load_prompt
 from pipeline.serving.contract import Choice, Question
 from pipeline.taxonomy.naming import AlikeNames, Namer, alike_names
 from pipeline.taxonomy.versions import Draft
-from pipeline.text import cut_words
+from pipeline.text import cut_words, name_key
 
 __all__ = ["settle"]
 
@@ -74,7 +74,7 @@ def _told_apart(trying: _Settling, larger: str, smaller: str) -> bool:
     """Try whether the model sorts documents of both the way they are grouped; remembered by the two names."""
     pair = (trying.draft.categories[larger], trying.draft.categories[smaller])
     names = (pair[0].name, pair[1].name)
-    if names[0].casefold() == names[1].casefold():
+    if name_key(names[0]) == name_key(names[1]):
         return False
     if names not in trying.apart:
         prompt, namer = load_prompt("tell_apart"), trying.namer

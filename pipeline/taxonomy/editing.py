@@ -13,7 +13,7 @@ from pipeline.settings import MAIN, Project
 from pipeline.taxonomy.naming import CATCH_ALL, GENERIC_WORDS, PROMPT_WORDS
 from pipeline.taxonomy.versions import Version
 from pipeline.taxonomy_files import tidied
-from pipeline.text import content_words
+from pipeline.text import content_words, name_key
 
 __all__ = ["apply_edits", "diff", "seeded", "why_no_name"]
 
@@ -24,7 +24,7 @@ NOTHING = Category("", "", "")  # what a new category was before
 
 def why_no_name(name: str) -> str | None:
     """Say why a person's name for a category is refused, or None where it is none of a rest that has nothing in common."""
-    if name.casefold() == NONE_FITS.name.casefold():
+    if name_key(name) == name_key(NONE_FITS.name):
         return "it is what a text gets that fits no category"
     words = content_words(name)
     empty = words <= CATCH_ALL | PROMPT_WORDS | GENERIC_WORDS  # "General Ledger" says something

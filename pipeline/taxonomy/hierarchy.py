@@ -10,6 +10,7 @@ from pipeline.taxonomy.induce import generate, review
 from pipeline.taxonomy.naming import Namer
 from pipeline.taxonomy.sample import Group, Sample
 from pipeline.taxonomy.versions import Draft, Version
+from pipeline.text import name_key
 
 __all__ = ["deepen"]
 
@@ -52,7 +53,7 @@ def _divide(draft: Draft, category_id: str, *, chat: Chat, embedder: Embedder, p
     for child in found.categories:
         group = Group(tuple(place[text] for text in child.members))
         name, description = child.name, child.description
-        if name.casefold() in {taken.casefold() for taken in draft.names()}:
+        if name_key(name) in {name_key(taken) for taken in draft.names()}:
             named = namer.rename(group, refused=name, taken=draft.names(), reason="taken by another category")
             name, description = named.name, named.description
         made.append(draft.add(name, description, group, f"{len(group)} documents of {category.name!r}", below=category_id))

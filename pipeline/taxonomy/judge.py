@@ -16,7 +16,7 @@ from pipeline.serving.contract import Chat, Choice
 from pipeline.settings import Project
 from pipeline.taxonomy.figures import share_of
 from pipeline.taxonomy.placing import Placed
-from pipeline.text import content_words
+from pipeline.text import content_words, name_key
 
 __all__ = ["JUDGED", "judge"]
 
@@ -109,7 +109,7 @@ def _posed(duels: Sequence[Duel], *, chat: Chat, project: Project) -> Iterator[P
 
 def _same(one: Category, other: Category) -> bool:
     """Say whether two names are one but for case, plural and small words."""
-    return one.name.casefold() == other.name.casefold() or content_words(one.name) == content_words(other.name)
+    return name_key(one.name) == name_key(other.name) or content_words(one.name) == content_words(other.name)
 
 
 def _side(category: Category) -> Side:

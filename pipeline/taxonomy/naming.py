@@ -13,7 +13,7 @@ from pipeline.prompts import Prompt, load_prompt
 from pipeline.serving.contract import Chat, Question, Structured
 from pipeline.settings import Project
 from pipeline.taxonomy.sample import Group, Sample
-from pipeline.text import content_words, tidy_description
+from pipeline.text import content_words, name_key, tidy_description
 
 __all__ = ["CATCH_ALL", "GENERIC_WORDS", "PROMPT_WORDS", "AlikeNames", "Named", "Namer", "alike_names", "why_refused"]
 
@@ -66,7 +66,7 @@ def why_refused(name: str, *, use_case: str, taken: Sequence[str] = ()) -> str |
         return "it is a catch-all"
     if words <= PROMPT_WORDS | content_words(use_case):
         return "it only repeats the question"
-    if name.casefold() in {other.casefold() for other in taken}:
+    if name_key(name) in {name_key(other) for other in taken}:
         return "taken by another group"
     return None
 

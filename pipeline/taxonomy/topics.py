@@ -26,7 +26,7 @@ from pipeline.settings import Project
 from pipeline.taxonomy.naming import alike_names, why_refused
 from pipeline.taxonomy.sample import Group, Sample
 from pipeline.taxonomy.versions import Draft, Version
-from pipeline.text import content_words, tidy_description
+from pipeline.text import content_words, name_key, tidy_description
 
 __all__ = ["NEW_TOPIC", "TOPICS_PROMPTS", "generate_topics"]
 
@@ -157,7 +157,7 @@ class _Reading:
     def _known(self, name: str, vector: Matrix) -> str | None:
         """Find the topic whose name is one with a new name to a reader."""
         names = {key: category.name for key, category in self.draft.categories.items()}
-        equal = [key for key, other in names.items() if other.casefold() == name.casefold()]
+        equal = [key for key, other in names.items() if name_key(other) == name_key(name)]
         keys = equal or self._nearest(vector)
         pairs = alike_names([*(names[key] for key in keys), name], embedder=self.embedder) if keys else []
         return next((keys[pair.first] for pair in pairs if pair.same and pair.second == len(keys)), None)

@@ -13,6 +13,7 @@ from pipeline.taxonomy_files import delimited, nested
 from pipeline.taxonomy_files.contents import RawFile, TaxonomyFile
 from pipeline.taxonomy_files.settle import Refuse, settled
 from pipeline.taxonomy_files.tidy import tidied
+from pipeline.text import name_key
 
 __all__ = ["MOST_CATEGORIES", "read_taxonomy", "write_taxonomy"]
 
@@ -137,8 +138,8 @@ def write_taxonomy(taxonomy: Taxonomy, path: Path, texts: Mapping[str, str]) -> 
 def references(categories: Sequence[Category]) -> dict[str, str]:
     """Say how to call each category as a parent: by its name, or by its id where that name is the id of another one or is there twice."""
     ids = {category.category_id for category in categories}
-    count = Counter(category.name.casefold() for category in categories)
+    count = Counter(name_key(category.name) for category in categories)
     return {
-        category.category_id: category.category_id if category.name in ids or count[category.name.casefold()] > 1 else category.name
+        category.category_id: category.category_id if category.name in ids or count[name_key(category.name)] > 1 else category.name
         for category in categories
     }

@@ -13,6 +13,7 @@ from pipeline.records import Category, CategoryStatus, Taxonomy
 from pipeline.taxonomy_files.contents import CARD_LISTS, RawCategory, RawFile, TaxonomyFile
 from pipeline.taxonomy_files.nested import MOST_LEVELS
 from pipeline.taxonomy_files.tidy import distinct, read_example, tidied, tidy_name, tidy_text
+from pipeline.text import name_key
 
 __all__ = ["Refuse", "settled"]
 
@@ -54,8 +55,8 @@ class Settlement:
         self.ids: dict[str, Entry] = {}
         for entry in self.entries:
             self.ids.setdefault(entry.category_id, entry)
-        self.named = {tidy_name(category.name).casefold(): key for key, category in self.old.items()}
-        self.named |= {entry.name.casefold(): entry.category_id for entry in reversed(self.entries)}
+        self.named = {name_key(category.name): key for key, category in self.old.items()}
+        self.named |= {name_key(entry.name): entry.category_id for entry in reversed(self.entries)}
 
     def settle(self) -> TaxonomyFile:
         """Work it out; what could not be is among the mistakes."""
@@ -73,11 +74,11 @@ class Settlement:
             if (other := self.ids[entry.category_id]) is not entry:
                 self._mistake(entry, f"the id {entry.category_id!r} is that of {other.place} too; leave it out for a new category")
         for entry in self.staying:
-            if not entry.name:
+            if not name_key(entry.name):
                 self._mistake(entry, "has no name")
             elif (why := self.refuse(entry.name)) is not None:
                 self._mistake(entry, f"{why}; name what the texts have in common")
-            elif (other := taken.setdefault(entry.name.casefold(), entry)) is not entry:
+            elif (other := taken.setdefault(name_key(entry.name), entry)) is not entry:
                 self._mistake(entry, f"the name is that of {other.place} too; labels are chosen by name, so each must be another one")
 
     def _find_parents(self) -> None:
@@ -140,7 +141,7 @@ class Settlement:
         return split
 
     def _id_of(self, reference: str) -> str | None:
-        return reference if reference in self.ids else self.named.get(reference.casefold())
+        return reference if reference in self.ids else self.named.get(name_key(reference))
 
     def _category(self, entry: Entry, texts: dict[str, str]) -> Category:
         """Make the category: what the file has no word for is as it was."""
@@ -186,11 +187,11 @@ def settled(raw: RawFile, *, before: Taxonomy | None, refuse: Refuse) -> tuple[T
 def with_ids(rows: Sequence[RawCategory], old: Mapping[str, Category]) -> Iterator[Entry]:
     """Give each category its id: its own, that of the category with its name in the version edited, or one made from its name."""
     given = {tidy_name(row.words.get("id", "")) for row in rows}
-    named = {tidy_name(category.name).casefold(): key for key, category in old.items() if key not in given}
+    named = {name_key(category.name): key for key, category in old.items() if key not in given}
     taken = given | old.keys()
     for number, row in enumerate(rows):
         name = tidy_name(row.words.get("name", ""))
-        key = tidy_name(row.words.get("id", "")) or named.pop(name.casefold(), "") or made_id(name, taken)
+        key = tidy_name(row.words.get("id", "")) or named.pop(name_key(name), "") or made_id(name, taken)
         taken.add(key)
         yield Entry(number, row, name, key, f"{row.place} ({name})" if name and name != row.place else row.place)
 
@@ -198,7 +199,7 @@ def with_ids(rows: Sequence[RawCategory], old: Mapping[str, Category]) -> Iterat
 def made_id(name: str, taken: set[str]) -> str:
     """Make an id from a name: the same for the same name, unless another category has it."""
     number = 0
-    while (found := content_id("cat", ["file", name.casefold(), number])) in taken:
+    while (found := content_id("cat", ["file", name_key(name), number])) in taken:
         number += 1
     return found
 

@@ -1,17 +1,15 @@
 """Labels are categories of the taxonomy or none, with probabilities worked out of measured scores."""
 
 import math
-from collections.abc import Mapping
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.annotation import annotate, calibrate, held_out, leaning, llm_annotator, teacher_annotator
-from pipeline.annotation.calibrate import NONE_AT, WEIGHT
-from pipeline.choosing import NONE_FITS, none_probability
+from pipeline.annotation import Beside, Manner, annotate, held_out, llm_annotator
+from pipeline.choosing import NONE_FITS, none_probability, ordered
 from pipeline.ids import order_key, text_hash
-from pipeline.records import Annotator, Category, Document, Label, Taxonomy
+from pipeline.records import Category, Document, FacetExample, Taxonomy
 from pipeline.serving.contract import Answer, Choice
 from pipeline.settings import Project
 from pipeline.testing import ScriptedChat
@@ -22,12 +20,6 @@ NONE = NONE_FITS.category_id
 
 def document(text: str) -> Document:
     return Document(f"d:{text}", text_hash(text), text, "x")
-
-
-def scored(name: str, **probabilities: float) -> Label:
-    scores = {f"cat:{key}" if key != "none" else NONE: math.log(value) for key, value in probabilities.items()}
-    best = max(scores, key=lambda key: scores[key])
-    return Label(f"text:{name}", "tax:1", "annotator:llm", None if best == NONE else best, None, scores)
 
 
 def test_a_text_gets_the_category_that_the_model_names_and_its_scores(a_project: Project) -> None:
@@ -77,75 +69,51 @@ def test_the_probability_that_nothing_fits_comes_from_the_scores_or_the_answer(a
     assert none_probability(answer) == pytest.approx(probability)
 
 
-def test_the_leaning_is_the_mean_score_of_each_category() -> None:
-    means = leaning([scored("1", a=0.8, b=0.1, none=0.1), scored("2", a=0.2, b=0.4, none=0.4), Label("t", "tax:1", "x", "cat:a", None)])
-    assert means["cat:a"] == pytest.approx((math.log(0.8) + math.log(0.2)) / 2)
-    assert means["cat:b"] == pytest.approx((math.log(0.1) + math.log(0.4)) / 2)
-    assert leaning([]) == {}
+def test_a_document_that_is_offered_few_can_get_only_those_and_reads_the_same_list(a_project: Project) -> None:
+    chat = ScriptedChat(["Refunds", "Late Parcels"])
+    documents, offered = [document("money"), document("moon")], {text_hash("money"): TAXONOMY.categories[1:]}
+    annotator = llm_annotator(a_project, "m", Manner(offered=1))
+    (outcome,) = annotate(documents, taxonomy=TAXONOMY, annotator=annotator, chat=chat, project=a_project, beside=Beside(offered))
+    assert [record.category_id for record in outcome.records] == ["cat:b", "cat:a"]
+    assert [question.form for question in chat.questions] == [
+        Choice(("Refunds", "None of these")),
+        Choice(("Late Parcels", "Refunds", "None of these")),
+    ]
+    assert chat.questions[0].messages[0] == chat.questions[1].messages[0], "the list is the same, so that servers compute it once"
 
 
-def test_calibration_of_a_case_worked_by_hand() -> None:
-    label = scored("1", a=0.5, b=0.4, none=0.1)
-    means = {"cat:a": math.log(0.6), "cat:b": math.log(0.2), NONE: math.log(0.2)}
-    teacher = teacher_annotator(llm_annotator_for_test(), means)
-    (found,) = calibrate([label], means=means, annotator=teacher)
-    a, b = 0.5 / 0.6**WEIGHT, 0.4 / 0.2**WEIGHT
-    assert found.category_id == "cat:b", "the model leans to a, so that 0.4 for b says more than 0.5 for a"
-    assert found.probability == pytest.approx(0.9 * b / (a + b))
-    assert found.annotator_id == teacher.annotator_id
-    assert found.scores is not None
-    assert math.exp(found.scores[NONE]) == pytest.approx(0.1)
+def test_a_long_list_is_left_out_of_the_prompt_where_it_is_not_to_be_listed(a_project: Project) -> None:
+    chat, beside = ScriptedChat(["Refunds"]), Beside({text_hash("money"): TAXONOMY.categories[1:]})
+    manner = Manner(offered=1, list_all=False)
+    annotator = llm_annotator(a_project, "m", manner)
+    list(annotate([document("money")], taxonomy=TAXONOMY, annotator=annotator, chat=chat, project=a_project, manner=manner, beside=beside))
+    assert "Late Parcels" not in chat.questions[0].messages[0].content
 
 
-def llm_annotator_for_test() -> Annotator:
-    return Annotator("annotator:llm", "llm", "m", "p", {})
+def test_demonstrations_stand_as_turns_before_the_document(a_project: Project) -> None:
+    chat, shots = ScriptedChat(["Refunds"]), (FacetExample(text="</text> my money", answer="Refunds"),)
+    beside = Beside(demonstrations={text_hash("money"): shots})
+    annotator = llm_annotator(a_project, "m", Manner(demonstrations=1))
+    list(annotate([document("money")], taxonomy=TAXONOMY, annotator=annotator, chat=chat, project=a_project, beside=beside))
+    assert [(turn.role, turn.content) for turn in chat.questions[0].messages[1:]] == [
+        ("user", "<text>< /text> my money</text>"), ("assistant", "Refunds"), ("user", "<text>money</text>"),
+    ]  # fmt: skip
 
 
-SCORES = st.lists(st.floats(0.001, 1.0), min_size=3, max_size=3).map(lambda values: [value / sum(values) for value in values])
+def test_categories_come_in_another_order_for_a_vote_that_is_another_annotator(a_project: Project) -> None:
+    chat = ScriptedChat(["Refunds"])
+    annotator, plain = llm_annotator(a_project, "m", Manner(order=1)), llm_annotator(a_project, "m")
+    list(annotate([document("money")], taxonomy=TAXONOMY, annotator=annotator, chat=chat, project=a_project, manner=Manner(order=1)))
+    assert chat.questions[0].form == Choice(("Refunds", "Late Parcels", "None of these"))
+    assert annotator.annotator_id != plain.annotator_id
+    assert llm_annotator(a_project, "m", Manner()) == plain, "the plain manner is not told, so that its labels stay"
 
 
-@given(st.lists(SCORES, min_size=1, max_size=8))
-@settings(deadline=None)
-def test_calibrated_scores_sum_to_one_and_the_label_is_the_best_of_them(rows: list[list[float]]) -> None:
-    labels = [scored(str(place), a=row[0], b=row[1], none=row[2]) for place, row in enumerate(rows)]
-    means = leaning(labels)
-    for before, after in zip(labels, calibrate(labels, means=means, annotator=teacher_annotator(llm_annotator_for_test(), means)), strict=True):
-        probabilities = exponentials(after.scores)
-        assert sum(probabilities.values()) == pytest.approx(1.0)
-        assert probabilities[NONE] == pytest.approx(exponentials(before.scores)[NONE])
-        if probabilities[NONE] < NONE_AT:
-            assert after.category_id in {"cat:a", "cat:b"}
-            assert after.probability == pytest.approx(max(probabilities["cat:a"], probabilities["cat:b"]))
-        else:
-            assert after.category_id is None
-            assert after.probability == pytest.approx(probabilities[NONE])
-
-
-def exponentials(scores: Mapping[str, float] | None) -> dict[str, float]:
-    return {key: math.exp(value) for key, value in (scores or {}).items()}
-
-
-@pytest.mark.parametrize(("none", "category"), [(0.49, "cat:a"), (0.51, None), (1.0, None)])
-def test_no_category_is_given_from_one_half_on(none: float, category: str | None) -> None:
-    rest = max(1 - none, 1e-300)
-    label = scored("1", a=rest * 0.9, b=max(rest * 0.1, 1e-300), none=none)
-    means = {"cat:a": 0.0, "cat:b": 0.0, NONE: 0.0}
-    (found,) = calibrate([label], means=means, annotator=llm_annotator_for_test())
-    assert found.category_id == category
-    assert found.probability is not None
-    assert math.isfinite(found.probability)
-
-
-def test_a_label_without_scores_keeps_its_category_and_has_no_probability() -> None:
-    plain = Label("text:1", "tax:1", "annotator:llm", "cat:a", None)
-    (found,) = calibrate([plain], means={}, annotator=teacher_annotator(llm_annotator_for_test(), {}))
-    assert (found.category_id, found.probability, found.scores) == ("cat:a", None, None)
-
-
-def test_a_teacher_is_another_annotator_for_other_leanings() -> None:
-    llm = llm_annotator_for_test()
-    assert teacher_annotator(llm, {"cat:a": -1.0}).annotator_id == teacher_annotator(llm, {"cat:a": -1.0}).annotator_id
-    assert teacher_annotator(llm, {"cat:a": -1.0}).annotator_id != teacher_annotator(llm, {"cat:a": -1.1}).annotator_id
+@given(st.integers(0, 50), st.integers(1, 30))
+def test_an_order_holds_every_category_once(order: int, count: int) -> None:
+    categories = [Category(f"cat:{number}", str(number), "") for number in range(count)]
+    assert sorted(ordered(categories, order), key=lambda one: int(one.name)) == categories
+    assert ordered(categories, order) == ordered(categories, order)
 
 
 def test_an_annotator_is_named_by_all_that_determines_its_labels(a_project: Project) -> None:

@@ -149,7 +149,7 @@ def test_an_answer_that_failed_is_counted_again_because_the_run_asks_again(make_
 def test_where_the_taxonomy_is_kept_the_labels_are_probed(make_project: MakeProject, copied: Path) -> None:
     new = [{"id": f"new-{n}", "text": f"The courier dropped my parcel number {n}", "topic": "delivery"} for n in range(30)]
     chat = ScriptedChat(knowing_reply)
-    with tiny_session(make_project([*tiny_rows(), *new], annotation={"sample": 90}), copied, chat=chat, run_id="plan") as session:
+    with tiny_session(make_project([*tiny_rows(), *new], annotation={"sample": 90, "reordered": 0}), copied, chat=chat, run_id="plan") as session:
         run_stage("documents", session)
         planned = plan(session)
         assert planned.probe is not None

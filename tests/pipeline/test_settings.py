@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pipeline.errors import ProjectError
-from pipeline.settings import Project, SizeRange, explained_keys, load_project
+from pipeline.settings import AnnotationSettings, Project, SizeRange, explained_keys, load_project
 from pipeline.workspace import find_project, find_workspace
 
 GOOD: dict[str, Any] = {"name": "mine", "use_case": "what is it", "corpus": {"path": "texts.csv"}}
@@ -65,7 +65,7 @@ def test_every_mistake_is_listed_at_once(write: Callable[..., Path]) -> None:
 
 
 def test_an_unknown_key_is_refused_with_the_keys_of_its_section(write: Callable[..., Path]) -> None:
-    known = "sample, held_out, max_words, long_documents"
+    known = ", ".join(AnnotationSettings.model_fields)
     assert mistakes(write(annotation={"samples": 3})) == [f"annotation.samples: unknown key; the keys here are {known}"]
     assert mistakes(write(taxonomy={"size": {"min": 3, "max": 5, "step": 1}})) == ["taxonomy.size.step: unknown key; the keys here are min, max"]
     assert mistakes(write(students=[{"kinds": 1}]))[0].startswith("students.0.kinds: unknown key; the keys here are kind, penalties")

@@ -166,7 +166,7 @@ def test_documents_that_fit_nothing_get_no_category_from_the_teacher(make_projec
         is_odd = "moon" in question.messages[-1].content and isinstance(question.form, Choice)
         return NONE_FITS.name if is_odd else knowing_reply(question)
 
-    project = make_project(rows, annotation={"sample": 132}, taxonomy={"size": {"min": 3, "max": 6}, "sample": 20, "minibatch": 20})
+    project = make_project(rows, annotation={"sample": 132, "reordered": 0}, taxonomy={"size": {"min": 3, "max": 6}, "sample": 20, "minibatch": 20})
     with tiny_session(project, tmp_path / "store", chat=ScriptedChat(reply)) as session:
         run_all(session, until="labels")
         odd = session.store.query("select count(*) from label_history where doc_id like 'odd-%' and annotator_kind = 'teacher' and category is null")[

@@ -20,7 +20,17 @@ from pipeline.store import Store, StoreLedger
 from pipeline.store.tables import TABLES
 
 MORNING = datetime(2026, 1, 1, 6, tzinfo=UTC)
-VIEWS = {"facet_labels", "labelled_documents", "label_counts", "taxonomy_tree", "cost", "label_history", "plan_against_run", "serving"}
+VIEWS = {
+    "facet_labels",
+    "review_queue",
+    "labelled_documents",
+    "label_counts",
+    "taxonomy_tree",
+    "cost",
+    "label_history",
+    "plan_against_run",
+    "serving",
+}
 LAWS = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TEXT = st.text(min_size=1, max_size=30)
 

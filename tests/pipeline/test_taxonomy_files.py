@@ -19,6 +19,7 @@ from pipeline.taxonomy.editing import why_no_name
 from pipeline.taxonomy_files import MOST_CATEGORIES, TaxonomyFile, read_taxonomy, tidied, write_taxonomy
 from pipeline.taxonomy_files.delimited import join_values, split_values
 from pipeline.taxonomy_files.tidy import tidy_name, tidy_text
+from pipeline.text import name_key
 
 ENDINGS = ["csv", "yaml", "json", "ttl", "rdf", "jsonld"]
 PREFIXES = "@prefix skos: <http://www.w3.org/2004/02/skos/core#> .\n@prefix : <https://example.org/> .\n"
@@ -34,10 +35,17 @@ iris = st.text("abcXYZ09-._~:/?#@!$&()*+,;=%", min_size=1, max_size=20).map("htt
 hashes = st.integers(0, 5).map(lambda number: f"text:{number:032x}")
 
 
+def seen(name: str) -> str:
+    """Give what a reader sees of a name."""
+    return name_key(tidy_name(name))
+
+
 @st.composite
 def taxonomies(draw: st.DrawFn) -> tuple[Taxonomy, dict[str, str]]:
     """Make any tree of categories, with the texts that its examples may be shown by."""
-    names = draw(st.lists(words.filter(tidy_name), min_size=2, max_size=6, unique_by=lambda name: tidy_name(name).casefold()))
+    names = draw(
+        st.lists(words.filter(lambda name: name_key(tidy_name(name))), min_size=2, max_size=6, unique_by=lambda name: name_key(tidy_name(name)))
+    )
     keys = st.text(max_size=12) | st.sampled_from([*ODD, *map(tidy_name, names)]) | iris
     ids = draw(st.lists(keys.map(tidy_name).filter(bool), min_size=len(names), max_size=len(names), unique=True))
     texts = {text_hash(text): text for text in [*draw(st.lists(prose, max_size=4)), "long " * draw(st.integers(0, 400))]}

@@ -7,6 +7,7 @@ WITH pointers AS (
         coalesce(
             max(value) FILTER (WHERE key = 'teacher_annotator_id'), max(value) FILTER (WHERE key = 'llm_annotator_id')
         ) AS teacher_id,
+        max(value) FILTER (WHERE key = 'cascade_annotator_id') AS cascade_id,
         max(value) FILTER (WHERE key = 'classifier_id') AS classifier_id
     FROM current
 ),
@@ -18,10 +19,11 @@ human AS (
     QUALIFY row_number() OVER (PARTITION BY labels.text_hash ORDER BY labels.created_at DESC, labels.annotator_id) = 1
 ),
 teacher AS (
-    SELECT labels.text_hash, labels.category_id, labels.probability
+    SELECT labels.text_hash, labels.category_id, labels.probability, labels.also, labels.evidence
     FROM labels
-    JOIN pointers ON labels.taxonomy_id = pointers.taxonomy_id AND labels.annotator_id = pointers.teacher_id
+    JOIN pointers ON labels.taxonomy_id = pointers.taxonomy_id AND labels.annotator_id IN (pointers.teacher_id, pointers.cascade_id)
     WHERE labels.category_id IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY labels.text_hash ORDER BY labels.annotator_id = pointers.teacher_id DESC) = 1
 ),
 student AS (
     SELECT predictions.text_hash, predictions.category_id, predictions.probability
@@ -44,7 +46,9 @@ best AS (
             WHEN human.text_hash IS NOT NULL THEN human.probability
             WHEN teacher.text_hash IS NOT NULL THEN teacher.probability
             ELSE student.probability
-        END AS probability
+        END AS probability,
+        CASE WHEN human.text_hash IS NULL THEN teacher.also END AS also,
+        CASE WHEN human.text_hash IS NULL THEN teacher.evidence END AS evidence
     FROM documents
     LEFT JOIN human ON documents.text_hash = human.text_hash
     LEFT JOIN teacher ON documents.text_hash = teacher.text_hash
@@ -59,7 +63,9 @@ SELECT
     best.probability,
     best.labelled_by,
     pointers.taxonomy_id,
-    best.text_hash
+    best.text_hash,
+    best.also,
+    best.evidence
 FROM best
 CROSS JOIN pointers
 LEFT JOIN categories ON categories.taxonomy_id = pointers.taxonomy_id AND categories.category_id = best.category_id;
@@ -73,3 +79,5 @@ COMMENT ON COLUMN labelled_documents.probability IS 'Probability of the label, 0
 COMMENT ON COLUMN labelled_documents.labelled_by IS 'human, llm or student; null where there is no label.';
 COMMENT ON COLUMN labelled_documents.taxonomy_id IS 'Current version of the taxonomy.';
 COMMENT ON COLUMN labelled_documents.text_hash IS 'Hash of the text; duplicates share it.';
+COMMENT ON COLUMN labelled_documents.also IS 'Ids of the categories that apply beside it, where the project asks for all; null where nobody was asked.';
+COMMENT ON COLUMN labelled_documents.evidence IS 'Quote of the text that supports the label, where one was asked for.';
