@@ -42,6 +42,7 @@ class Grounds:
     hints: Mapping[str, Floats] = field(default_factory=dict)
     cross: Mapping[str, Floats] = field(default_factory=dict)
     known: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    crossed_by: str = ""  # hash of what beside these labels makes the student
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,17 @@ def unsure_texts(labels: Sequence[Label], *, categories: Sequence[str], below: f
 
 
 def teacher_annotator(llm: Annotator, labels: Sequence[Label], grounds: Grounds, *, manner: Judgement, seed: int) -> Annotator:
-    """Describe the teacher as an annotator; its id hashes everything that its labels are made of."""
+    """Describe the teacher as an annotator; its id hashes everything that its labels are made of.
+
+    The student in cross-validation is made of these labels and of what `crossed_by` names, and need not be trained to know the id.
+    """
     settings: dict[str, Any] = {
         "method": METHOD, "weight": WEIGHT, "cross": CROSS, "none_at": NONE_AT, "abstain": manner.abstain,
         "several": manner.several, "from": llm.annotator_id, "seed": seed,
     }  # fmt: skip
     made_of = [
         [_spelled(label) for label in labels], [[_spelled(label) for label in vote] for vote in grounds.votes],
-        *[[[key, np.round(row, 6).tolist()] for key, row in sorted(rows.items())] for rows in (grounds.hints, grounds.cross)],
+        [[key, np.round(row, 6).tolist()] for key, row in sorted(grounds.hints.items())], grounds.crossed_by,
         [[key, list(names)] for key, names in sorted(grounds.known.items())],
     ]  # fmt: skip
     return Annotator(content_id("annotator", ["teacher", settings, made_of]), "teacher", llm.model, llm.prompt, settings)

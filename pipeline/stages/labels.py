@@ -18,11 +18,12 @@ from pipeline.annotation import (
     vote_labels,
 )
 from pipeline.errors import TrainingError
+from pipeline.ids import content_id
 from pipeline.records import Label, Taxonomy
 from pipeline.stages.asking import annotation_sample, current_taxonomy, first_annotator, given_labels, is_held_out, rule_labels, vote_annotators
 from pipeline.stages.known import known_labels
 from pipeline.stages.session import Session
-from pipeline.students import TrainingSet, cited_labels, cross_predict
+from pipeline.students import METHOD, TrainingSet, cited_labels, cross_predict
 
 __all__ = ["cited_members", "grounds_of", "labels"]
 
@@ -35,12 +36,13 @@ def labels(session: Session) -> tuple[int, int]:
     first, _ = first_annotator(session, present)
     wanted = [document.text_hash for document in annotation_sample(session)]
     raw = given_labels(session, present, first, wanted)
-    grounds = grounds_of(session, present, raw)
+    grounds = grounds_of(session, present, raw, crossed=False)
     manner = Judgement(project.annotation.abstain, several=project.annotation.mode == "all")
     teacher = teacher_annotator(first, raw, grounds, manner=manner, seed=project.seed)
     key = {"taxonomy_id": present.taxonomy_id, "annotator_id": teacher.annotator_id}
     pending = store.pending("labels", key, among=[one.text_hash for one in raw])
     if pending:
+        grounds = grounds_of(session, present, raw)
         categories = [category.category_id for category in present.leaves]
         taught = teach(raw, grounds, categories=categories, annotator=teacher, manner=manner, seed=project.seed)
         with store.writer():
@@ -58,16 +60,19 @@ def cited_members(session: Session, present: Taxonomy, asked: set[str]) -> dict[
     return {text: cited[text] for text in there}
 
 
-def grounds_of(session: Session, present: Taxonomy, raw: list[Label]) -> Grounds:
-    """Gather what is known beside the plain labels: further votes, rules, a student's cross-check, known labels."""
+def grounds_of(session: Session, present: Taxonomy, raw: list[Label], *, crossed: bool = True) -> Grounds:
+    """Gather what is known beside the plain labels: further votes, rules, known labels and, unless left out, a student's cross-check."""
     wanted = [label.text_hash for label in raw]
     votes = [vote for voter, _ in vote_annotators(session, present) if (vote := given_labels(session, present, voter, wanted))]
     rules = rule_labels(session, present, wanted)
     categories = [category.category_id for category in present.leaves]
+    cited = cited_members(session, present, set(wanted))
+    settings = session.project.student.model_dump(mode="json")
     return Grounds(
         votes=votes,
         hints=rule_hints(raw, rules, categories=categories),
-        cross=_cross(session, present, raw, votes),
+        cross=_cross(session, present, raw, votes, cited) if crossed else {},
+        crossed_by=content_id("cross", [METHOD, session.embedder.embedder_id, settings, sorted(cited.items())]),
         known=known_labels(session, present),
     )
 
@@ -88,13 +93,12 @@ def _panel(session: Session, present: Taxonomy, votes: list[list[Label]]) -> lis
     return [voter, *agreed, *annotator_quality(found, heard, taxonomy_id=present.taxonomy_id, names=names)]
 
 
-def _cross(session: Session, present: Taxonomy, raw: list[Label], votes: list[list[Label]]) -> dict[str, Row]:
+def _cross(session: Session, present: Taxonomy, raw: list[Label], votes: list[list[Label]], cited: dict[str, str]) -> dict[str, Row]:
     """Predict each labelled document by a student that did not see its label; nothing where there is too little to learn from."""
     categories, store, embedder = [one.category_id for one in present.leaves], session.store, session.embedder.embedder_id
     scored = scored_probabilities(raw, votes, categories)
     taught = [text for text in scored if not is_held_out(session, text)]
     strangers = [one.text_hash for one in raw if one.text_hash not in set(taught)]
-    cited = cited_members(session, present, {one.text_hash for one in raw})
     settings = session.project.student.model_copy(update={"unlabelled": 0})  # to see whether labels agree, they have to stand as they are
     try:
         data = TrainingSet(

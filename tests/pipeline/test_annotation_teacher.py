@@ -144,7 +144,7 @@ def test_a_teacher_is_another_annotator_for_other_grounds() -> None:
     others = [
         teacher_annotator(LLM, [scored("1", a=0.6, b=0.3, none=0.1)], Grounds(), manner=Judgement(), seed=1),
         teacher_annotator(LLM, labels, Grounds(known={"text:1": ("cat:a",)}), manner=Judgement(), seed=1),
-        teacher_annotator(LLM, labels, Grounds(cross={"text:1": np.log([0.5, 0.5])}), manner=Judgement(), seed=1),
+        teacher_annotator(LLM, labels, Grounds(crossed_by="student:1"), manner=Judgement(), seed=1),
         teacher_annotator(LLM, labels, Grounds(hints={"text:1": np.log([0.5, 0.5])}), manner=Judgement(), seed=1),
         teacher_annotator(LLM, labels, Grounds(), manner=Judgement(0.5), seed=1),
         teacher_annotator(LLM, labels, Grounds(), manner=Judgement(several=True), seed=1),

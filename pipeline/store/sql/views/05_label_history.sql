@@ -22,7 +22,7 @@ COMMENT ON COLUMN label_history.text_hash IS 'Hash of the text that was labelled
 COMMENT ON COLUMN label_history.taxonomy_id IS 'Version of the taxonomy at the time.';
 COMMENT ON COLUMN label_history.category IS 'Name of the category in that version; null where none fitted.';
 COMMENT ON COLUMN label_history.category_id IS 'Stable id of the category.';
-COMMENT ON COLUMN label_history.annotator_kind IS 'llm, members, teacher or human.';
+COMMENT ON COLUMN label_history.annotator_kind IS 'llm, teacher, human, rule, or vote where several were heard.';
 COMMENT ON COLUMN label_history.annotator_id IS 'Who gave the label.';
 COMMENT ON COLUMN label_history.probability IS 'Probability of the label, 0 to 1; null where nothing measured it.';
 COMMENT ON COLUMN label_history.created_at IS 'Time of writing, UTC.';
