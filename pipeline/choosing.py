@@ -45,7 +45,6 @@ def ask_cases(
     chat: Chat,
     project: Project,
     purpose: str,
-    guide: str = "",
     list_all: bool = True,
     none: bool = True,
 ) -> Iterator[tuple[Answer, bool]]:
@@ -55,7 +54,7 @@ def ask_cases(
     :param list_all: show every case the same list of categories, so that servers compute it once, and let decoding alone
         keep to those offered; otherwise each prompt lists only those offered, which is shorter and computed for each.
     """
-    asking = _Asking(categories, chat, project, purpose, guide, list_all, (NONE_FITS,) if none else ())
+    asking = _Asking(categories, chat, project, purpose, list_all, (NONE_FITS,) if none else ())
     return ask_posed(map(asking.pose, cases), chat)
 
 
@@ -77,10 +76,10 @@ class _Asking:
     """Makes questions of cases, keeping the prompts that were filled in last."""
 
     def __init__(
-        self, categories: Sequence[Category], chat: Chat, project: Project, purpose: str, guide: str, list_all: bool, more: tuple[Category, ...]
+        self, categories: Sequence[Category], chat: Chat, project: Project, purpose: str, list_all: bool, more: tuple[Category, ...]
     ) -> None:
         self._categories, self._more = tuple(categories), more
-        self._chat, self._project, self._purpose, self._guide, self._list_all = chat, project, purpose, guide, list_all
+        self._chat, self._project, self._purpose, self._list_all = chat, project, purpose, list_all
         self._prompts: OrderedDict[tuple[str, ...], DocumentPrompt] = OrderedDict()
 
     def pose(self, case: Case) -> Posed:
@@ -95,7 +94,7 @@ class _Asking:
             form = Choice(tuple(category.name for category in [*listed, *self._more]))  # room for the longest answer of any case
             self._prompts[key] = DocumentPrompt(
                 load_prompt("annotate"), form, purpose=self._purpose, chat=self._chat, project=self._project, use_case=self._project.use_case,
-                categories=[*listed, *self._more], guide=self._guide, demonstrations=case.demonstrations,
+                categories=[*listed, *self._more], demonstrations=case.demonstrations,
             )  # fmt: skip
             if len(self._prompts) > KEPT:
                 self._prompts.popitem(last=False)

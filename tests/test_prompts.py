@@ -126,7 +126,7 @@ def write(folder: Path, text: str, name: str = "mine") -> Path:
 
 
 def test_a_prompt_says_all_missing_and_unknown_inputs_at_once() -> None:
-    with pytest.raises(PromptError, match=re.escape("missing: categories, demonstrations, guide, text; unknown: document, tone")):
+    with pytest.raises(PromptError, match=re.escape("missing: categories, demonstrations, text; unknown: document, tone")):
         load_prompt("annotate").render(use_case="x", tone="y", document="z")
 
 

@@ -78,7 +78,7 @@ def annotate(
     manner, beside = manner or Manner(), beside or Beside()
     categories = ordered(taxonomy.leaves, manner.order)
     cases = (_case(document, beside) for document in documents)
-    answers = ask_cases(cases, categories=categories, chat=chat, project=project, purpose="annotate", guide=taxonomy.guide, list_all=manner.list_all)
+    answers = ask_cases(cases, categories=categories, chat=chat, project=project, purpose="annotate", list_all=manner.list_all)
     ids = {category.name: category.category_id for category in [*categories, NONE_FITS]}
     for batch in in_batches(zip(documents, answers, strict=True), BATCH):
         records: list[Label] = []

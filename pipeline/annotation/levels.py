@@ -56,7 +56,7 @@ class _Descent:
         options = self._below[parent]
         answers = ask_cases(
             [Case(document.text) for document, _ in documents], categories=options, chat=self._chat, project=self._project, purpose="annotate",
-            guide=self._taxonomy.guide if parent is None else "", none=parent is None,
+            none=parent is None,
         )  # fmt: skip
         ids = {category.name: category.category_id for category in [*options, NONE_FITS]}
         further: dict[str, list[tuple[Document, float]]] = {}
