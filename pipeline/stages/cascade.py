@@ -42,7 +42,8 @@ def cascade(session: Session) -> tuple[int, int]:
     session.progress.status(f"cascade: {learnt.share:.0%} of the documents are taken from the student. {learnt.why}")
     left = [text for text, stage in zip(texts, route(stages, [learnt.threshold]), strict=True) if stage is None]
     heard.update(_heard(session, sorted(left, key=lambda text: (sure[text], text))[: promise.asked]))
-    return _save(session, [label for text, label in heard.items() if text in set(left)]), len(texts)
+    open_ones = set(left)
+    return _save(session, [label for text, label in heard.items() if text in open_ones]), len(texts)
 
 
 def _heard(session: Session, wanted: Sequence[str]) -> dict[str, Label]:

@@ -98,7 +98,8 @@ def _cross(session: Session, present: Taxonomy, raw: list[Label], votes: list[li
     categories, store, embedder = [one.category_id for one in present.leaves], session.store, session.embedder.embedder_id
     scored = scored_probabilities(raw, votes, categories)
     taught = [text for text in scored if not is_held_out(session, text)]
-    strangers = [one.text_hash for one in raw if one.text_hash not in set(taught)]
+    known = set(taught)
+    strangers = [one.text_hash for one in raw if one.text_hash not in known]
     settings = session.project.student.model_copy(update={"unlabelled": 0})  # to see whether labels agree, they have to stand as they are
     try:
         data = TrainingSet(

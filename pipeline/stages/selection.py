@@ -10,7 +10,7 @@ from pipeline.embedding import Matrix
 from pipeline.errors import TrainingError
 from pipeline.records import Annotator, Label, Taxonomy
 from pipeline.stages.session import Session
-from pipeline.students import TrainingSet, soft_labels, train
+from pipeline.students import Trained, TrainingSet, soft_labels, train
 
 __all__ = ["POOL", "active_batches", "asked_texts", "held_out_sample"]
 
@@ -54,31 +54,33 @@ def active_batches(session: Session, present: Taxonomy, annotator: Annotator, po
         if count <= 0 or len(chosen) >= len(pool):
             return
         taught = [given[pool[place]] for place in chosen if pool[place] in given]
-        probabilities = _predicted(session, present, taught, vectors)
-        right = _agrees(session, present, taught, [given[text] for text in measured_on if text in given])
+        student = _student(session, present, taught)
+        right = _agrees(session, present, student, [given[text] for text in measured_on if text in given])
         gains += _gain(session, before, right)
         before = right
         if is_enough(gains, in_a_row=NO_GAINS):
             session.progress.status(f"{len(chosen)} documents are enough: {gains[-1].words}")
             return
-        if probabilities is None:
+        if student is None:
             weights = np.array([0.0 if text in asked else 1.0 for text in pool])
             places = [int(place) for place in spread_seeds(vectors, count, seed=session.project.seed, weights=weights) if pool[place] not in asked]
         else:
             order = {category.category_id: place for place, category in enumerate(present.leaves)}
             labels = np.array([order.get(_category(given.get(pool[place])), -1) for place in chosen])
-            found = next_batch(probabilities, np.array(chosen), count=count, labels=labels, vectors=vectors, seed=session.project.seed)
+            found = next_batch(
+                _predicted(student, present, vectors), np.array(chosen), count=count, labels=labels, vectors=vectors, seed=session.project.seed
+            )
             places = [int(place) for place in found]
         if not places:
             return
         yield [pool[place] for place in places]
 
 
-def _agrees(session: Session, present: Taxonomy, taught: list[Label], held: list[Label]) -> Flags | None:
-    """Say on which held-out documents a student of the labels so far agrees with the annotator; None where there is no student."""
-    predicted = _predicted(session, present, taught, session.store.vectors(session.embedder.embedder_id, [label.text_hash for label in held]))
-    if predicted is None or not held:
+def _agrees(session: Session, present: Taxonomy, student: Trained | None, held: list[Label]) -> Flags | None:
+    """Say on which held-out documents a student agrees with the annotator; None where there is no student."""
+    if student is None or not held:
         return None
+    predicted = _predicted(student, present, session.store.vectors(session.embedder.embedder_id, [label.text_hash for label in held]))
     order = [category.category_id for category in present.leaves]
     return np.array([order[int(place)] == label.category_id for place, label in zip(predicted.argmax(axis=1), held, strict=True)])
 
@@ -93,11 +95,11 @@ def _category(label: Label | None) -> str:
     return (label.category_id or "") if label is not None else ""
 
 
-def _predicted(session: Session, present: Taxonomy, labels: list[Label], vectors: Matrix) -> Floats | None:
-    """Predict the pool by a student of the labels so far; None where there are too few to learn from."""
+def _student(session: Session, present: Taxonomy, labels: list[Label]) -> Trained | None:
+    """Train a student on the labels so far; None where there are too few to learn from."""
     categories, named = tuple(category.category_id for category in present.leaves), [label for label in labels if label.category_id is not None]
     try:
-        trained = train(
+        return train(
             TrainingSet(
                 categories=categories,
                 vectors=session.store.vectors(session.embedder.embedder_id, [label.text_hash for label in named]),
@@ -109,6 +111,11 @@ def _predicted(session: Session, present: Taxonomy, labels: list[Label], vectors
         )
     except TrainingError:
         return None
+
+
+def _predicted(student: Trained, present: Taxonomy, vectors: Matrix) -> Floats:
+    """Give a student's probabilities of all categories, those that it never saw included."""
+    categories = [category.category_id for category in present.leaves]
     probabilities = np.full((len(vectors), len(categories)), 1e-9)
-    probabilities[:, [categories.index(category) for category in trained.categories]] = trained.model.predict_proba(vectors)
+    probabilities[:, [categories.index(category) for category in student.categories]] = student.model.predict_proba(vectors)
     return probabilities
