@@ -1,13 +1,15 @@
 """What the Dagster UI shows of a stage: counts, tokens, seconds, and the tables and histograms worth a look."""
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
 
 from pipeline.call_records import StageServing
+from pipeline.evaluation.pictures import calibration_picture
 from pipeline.stages import Report, Session
-from pipeline.stages.overview import evaluation_table, facet_table, label_counts, measure_table, sample_labels, taxonomy_table
+from pipeline.stages.overview import curve_points, evaluation_table, facet_table, label_counts, measure_table, sample_labels, taxonomy_table
 
 __all__ = ["describe"]
 
@@ -78,7 +80,9 @@ def _labelled(session: Session) -> dict[str, Any]:
 
 
 def _evaluation(session: Session) -> dict[str, Any]:
-    return {"figures": _table(["subject", "metric", "slice", "value", "low", "high", "n", "judge"], evaluation_table(session.store))}
+    figures = _table(["subject", "metric", "slice", "value", "low", "high", "n", "judge"], evaluation_table(session.store))
+    points = curve_points(session.store)
+    return {"figures": figures} | ({"calibration": _picture("calibration", calibration_picture(points))} if points else {})
 
 
 def _rejects(session: Session) -> dict[str, Any]:
@@ -95,6 +99,10 @@ SHOWN: Mapping[str, Callable[[Session], dict[str, Any]]] = {
     "predictions": _labelled,
     "evaluation": _evaluation,
 }
+
+
+def _picture(name: str, png: bytes) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(f"![{name}](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
 def _table(columns: list[str], rows: list[dict[str, Any]]) -> dg.MarkdownMetadataValue:

@@ -12,6 +12,7 @@ import csv
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from bench.corpora import Corpus, add_data_option, read_corpus
 from bench.label_sets import read_label_set
 from bench.multi_corpora import read_languages, read_multi
 from pipeline.annotation import Grounds, Judgement, scored_probabilities, teach, teacher_annotator
-from pipeline.evaluation import calibration_figures, set_figures, share
+from pipeline.evaluation import calibration_figures, chance_calibration_error, reliability_points, risk_coverage_points, set_figures, share
+from pipeline.evaluation.pictures import calibration_picture
 from pipeline.gold import join_gold
 from pipeline.ids import text_hash
 from pipeline.records import Label
@@ -75,6 +77,8 @@ def _measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
         found = _ours(session, asked, gold)
         plain = _plain(session, rows[: options.plain], [entry.name for entry in read_label_set(label_set)], multi=name in MULTI)
         found |= {"seconds": round(seconds), "model": session.model_of("annotator")} | _spent(session)
+        if name == "languages":
+            found |= _by_language(session, rows, gold)
     return found | _compared(session, plain, gold, asked, multi=name in MULTI)
 
 
@@ -135,10 +139,21 @@ def _ours(session: Session, asked: list[str], gold: dict[str, set[str]]) -> dict
     return found | {f"uncalibrated {name}": _said(figure) for name, figure in figures.items()} | _calibrated(session, raw, gold, names)
 
 
+def _by_language(session: Session, rows: Rows, gold: dict[str, set[str]]) -> dict[str, str]:
+    present = current_taxonomy(session)
+    names = {category.category_id: category.name for category in present.leaves}
+    made = session.store.labels(present.taxonomy_id, session.store.current("teacher_annotator_id") or "")
+    labels = {label.text_hash: names.get(label.category_id or "") for label in made}
+    hits: dict[str, list[bool]] = {}
+    for row in rows:
+        hits.setdefault(row["lang"], []).append(labels.get(text_hash(row["text"])) in gold[text_hash(row["text"])])
+    return {f"accuracy, teacher, {language}": _said(share(of_language)) for language, of_language in hits.items()}
+
+
 def _calibrated(session: Session, raw: list[Label], gold: dict[str, set[str]], names: dict[str, str]) -> dict[str, Any]:
     """Calibrate on 200 known labels and measure on all others, for several choices of the 200."""
     present, grounds = current_taxonomy(session), grounds_of(session, current_taxonomy(session), raw)
-    ids, errors, methods, sets = {name: key for key, name in names.items()}, [], [], []
+    ids, errors, chance, methods, sets = {name: key for key, name in names.items()}, [], [], [], []
     for seed in range(REPEATS):
         order = np.random.default_rng(seed).permutation(len(raw))
         known = {raw[place].text_hash: tuple(ids[one] for one in sorted(gold[raw[place].text_hash])) for place in order[:KNOWN]}
@@ -149,11 +164,19 @@ def _calibrated(session: Session, raw: list[Label], gold: dict[str, set[str]], n
         rest = [label for label in taught.labels if label.text_hash not in known and label.category_id and label.probability is not None]
         right = [names[label.category_id or ""] in gold[label.text_hash] for label in rest]
         errors.append(calibration_figures([label.probability for label in rest], right, resamples=200, seed=seed))
+        if seed == 0:
+            _draw(session.folder / "calibration.png", [label.probability for label in rest], right)
+        chance.append(chance_calibration_error([label.probability for label in rest], seed=seed).value)
         methods.append(taught.confidence.method)
         sets.append(_sets(taught.labels, known, gold, names))
-    said = {f"calibrated {key}": _spread([one[key].value for one in errors]) for key in errors[0]}
+    said = {f"calibrated {key}": _spread([one[key].value for one in errors]) for key in errors[0]} | {"ece by chance": _spread(chance)}
     together = {key: _spread([one[key] for one in sets]) for key in sets[0]} if any(len(labels) > 1 for labels in gold.values()) else {}
     return said | {"calibrated by": " ".join(methods), "categories": len(present.leaves)} | together
+
+
+def _draw(path: Path, probabilities: Sequence[float | None], right: Sequence[bool]) -> None:
+    points = [*reliability_points("bench", probabilities, right), *risk_coverage_points("bench", probabilities, right)]
+    path.write_bytes(calibration_picture([replace(point, curve=f"{point.curve} teacher, 200 known") for point in points]))
 
 
 def _sets(labels: Sequence[Label], known: Any, gold: dict[str, set[str]], names: dict[str, str]) -> dict[str, float]:

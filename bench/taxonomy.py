@@ -81,12 +81,23 @@ def _measured(corpus: Corpus, embedder: SentenceEmbedder, chat: Chat, options: a
     final = candidates[number]
     if options.cards:
         final = describe(final, sample, chat=chat, embedder=embedder, project=project, version_id="bench").taxonomy
+    topics = _topics(sample.part(range(min(options.topics, len(sample)))), embedder, chat, project) if options.topics else None
+    read = {} if topics is None else {"topics": [scores(corpus.gold, _assigned(_members(topics), place, vectors))], "topics_found": _told(topics)}
     return {
         "documents": len(corpus), "sample": len(sample), "true_size": corpus.size, "asked": asked, "kmeans": rival, "chosen": chosen,
         "selected": number, "why": why, "measures": [[[one.metric, one.value, one.n] for one in of_one] for of_one in measures],
-        "question": sample.question, "guide": final.guide,
-        "categories": [[one.name, one.description, len(one.members), list(one.cues), list(one.exclusions)] for one in final.categories],
+        "question": sample.question, "guide": final.guide, "categories": _told(final), **read,
     }  # fmt: skip
+
+
+def _topics(sample: Sample, embedder: SentenceEmbedder, chat: Chat, project: Project) -> Taxonomy:
+    """Read the documents one by one, as TopicGPT does, with the same model."""
+    own = project.model_copy(update={"taxonomy": project.taxonomy.model_copy(update={"method": "topics"})})
+    return induction(own, 0).generate(sample, parent=None, chat=chat, embedder=embedder, project=own, version_id="topics").taxonomy
+
+
+def _told(taxonomy: Taxonomy) -> list[list[Any]]:
+    return [[one.name, one.description, len(one.members), list(one.cues), list(one.exclusions)] for one in taxonomy.categories]
 
 
 def _tokens(store: Store, run_id: str) -> list[Any]:
@@ -141,8 +152,11 @@ def _show(corpus: Corpus, found: Mapping[str, Any]) -> None:
     for name, description, members, cues, _ in found["categories"]:
         print(f"  {name:<32}{members:>5}  {description}  [{', '.join(cues[:4])}]")
     print(f"  {found['why']}")
-    for what, runs in (("asked size", found["asked"]), ("k-means on text, asked size", found["kmeans"]), ("chosen size", found["chosen"])):
-        print(f"  {what:<30}{_ranges(runs)}")
+    for name, _, members, *_ in found.get("topics_found", []):
+        print(f"  topic {name:<32}{members:>5}")
+    measured = {"asked size": "asked", "k-means on text, asked size": "kmeans", "chosen size": "chosen", "topics, document by document": "topics"}
+    for what, key in measured.items():
+        print(f"  {what:<30}{_ranges(found[key])}" if key in found else f"  {what:<30}not measured")
 
 
 def _ranges(runs: Sequence[Mapping[str, float]]) -> str:
@@ -161,6 +175,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
     parser.add_argument("--judge", action="store_true", help="let the judge choose among the candidates as well")
     parser.add_argument("--cards", action="store_true", help="write the cards and the guide of the selected one")
+    parser.add_argument("--topics", type=int, default=0, help="documents of the sample that a TopicGPT-like run reads one by one")
     parser.add_argument("--sample", type=int, default=600, help="documents that are asked about")
     return parser.parse_args()
 

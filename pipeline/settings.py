@@ -75,6 +75,7 @@ class EvaluationSettings(Settings):
 
     baseline: bool = Field(True, description="Also run k-means with model-given names at the same number of categories.")
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples behind each interval.")
+    slices: tuple[Text, ...] = Field((), description="Columns of corpus.metadata whose values are also measured each by itself, as [language].")
 
 
 class Project(Settings):
@@ -111,6 +112,12 @@ class Project(Settings):
     def _prices_where_money_is_capped(self) -> "Project":
         if self.budget.money is not None and any(self.engine_of(role).prices is None for role in ROLES):
             raise ValueError("budget.money is set, but an engine has no prices; give engine.prices, as {input: 0.15, output: 0.6}")
+        return self
+
+    @model_validator(mode="after")
+    def _slices_by_columns_that_are_kept(self) -> "Project":
+        if missing := [column for column in self.evaluation.slices if column not in self.corpus.metadata]:
+            raise ValueError(f"evaluation.slices names {', '.join(missing)}, which corpus.metadata does not keep; add what is missing there")
         return self
 
     def facet(self, name: str) -> "Project":

@@ -25,6 +25,13 @@ UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4
 UNSPACED_LETTER = re.compile(f"[{UNSPACED}]")
 # A full stop after a single letter or a small number ends no sentence, as in "e.g.", "J. Smith", "1. Milk" and "on 3.5. at noon".
 STOP = r"(?<![.!?\u2026\u203d])(?:(?<!\b\w)(?<!\b\d\d)\.|[!?\u2026\u203d])[.!?\u2026\u203d]*+[\"'\u2019\u201d\u00bb)\]]*+(?=\s)"
+# Nor does one after a title, or after an abbreviation that goes before a number or a name.
+TITLE_END = re.compile(
+    r"\b(?:M(?:r|rs|s|x|t|aj)|Dr|Prof|Ste?|Rev|Hon|Gen|Col|Lt|Capt|Cmdr|Sgt|Cpl|Pvt|Pfc|Adm|Gov|Sen|Rep|Pres|Ft|vs|cf|approx|ca)\.$"
+)
+NUMBER_END = re.compile(r"\b(?:[Nn]os?|Nr|[Ff]igs?|pp?|[Vv]ol)\.$")
+NAME_END = re.compile(r"\b(?:Inc|Corp|Co|Ltd|Bros|Jr|Sr)\.$")  # a sentence ends here, if it is more than the name
+NAME_WORDS = 4
 # Han, Arabic, Urdu, Devanagari, Armenian, Ethiopic, Khmer and Burmese ends of sentences need no space behind them.
 OTHER_STOP = "[\u3002\uff01\uff1f\uff61\u061f\u06d4\u0964\u0965\u0589\u1362\u17d4\u104b]+[\"'\u2019\u201d\u300d\u300f\uff09\u3011)]*"
 LINE_END = r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]\s*"
@@ -84,7 +91,7 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
     start = line = 0
     for found in BREAK.finditer(text):
         is_line_end = found.group().isspace()
-        if not (is_line_end and _is_wrapped(text, line, found)):
+        if not (_is_wrapped(text, line, found) if is_line_end else _is_abbreviated(text, start, found.end())):
             yield start, found.end()
             start = found.end()
         line = found.end() if is_line_end else line
@@ -94,6 +101,14 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
 def _is_wrapped(text: str, line: int, found: re.Match[str]) -> bool:
     """Say whether a sentence goes on behind a line end: the line is long, and the next one begins in lower case without an empty one between."""
     return found.start() - line >= WRAPPED and len(found.group().strip(" \t\r").splitlines()) == 1 and text[found.end() : found.end() + 1].islower()
+
+
+def _is_abbreviated(text: str, start: int, end: int) -> bool:
+    """Say whether the full stop before `end` belongs to an abbreviation, behind which the sentence goes on."""
+    said, rest = text[max(start, end - 4 * NAME_WORDS * LONGEST_WORD) : end], text[end : end + LONGEST_WORD].lstrip()
+    if NUMBER_END.search(said):
+        return rest[:1].isdigit()
+    return bool(TITLE_END.search(said) or (NAME_END.search(said) and (word_count(said.strip()) < NAME_WORDS or rest[:1].islower())))
 
 
 def _with_short_ones_joined(text: str, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """Evaluation: coverage, agreement, scores against gold, and the baseline of the same run."""
 
 from pipeline.evaluation.baseline import baseline_id, cluster_baseline
-from pipeline.evaluation.calibration import calibration_figures, reliability_points, risk_coverage_points
+from pipeline.evaluation.calibration import calibration_figures, chance_calibration_error, reliability_points, risk_coverage_points
 from pipeline.evaluation.evaluate import Judged, curves, evaluate, evaluation_id
 from pipeline.evaluation.metrics import CLUSTERING, Figure, clustering_figures, share
 from pipeline.evaluation.sets import set_figures
@@ -12,6 +12,7 @@ __all__ = [
     "Judged",
     "baseline_id",
     "calibration_figures",
+    "chance_calibration_error",
     "cluster_baseline",
     "clustering_figures",
     "curves",

@@ -1,5 +1,7 @@
 """The stages that measure: baseline, evaluation."""
 
+from collections.abc import Set
+
 from pipeline.errors import BudgetReachedError
 from pipeline.evaluation import Judged, baseline_id, cluster_baseline, curves, evaluate, evaluation_id
 from pipeline.stages.asking import annotation_sample, current_taxonomy, is_held_out
@@ -10,6 +12,8 @@ from pipeline.stages.summaries import sampled_summaries
 __all__ = ["baseline", "evaluation"]
 
 MOST = 20_000  # documents that the baseline clusters
+LEAST_IN_SLICE = 10  # documents that a slice needs, so that its figures say anything
+MOST_SLICES = 20  # values of one column, the most frequent ones
 
 
 def baseline(session: Session) -> tuple[int, int]:
@@ -64,6 +68,7 @@ def _judged(session: Session) -> Judged:
     known = known_labels(session, present)  # what the teacher was calibrated on proves nothing of it
     sure = {label.text_hash: label.probability for label in given if label.probability is not None}
     several = session.project.annotation.mode == "all"
+    gold = {text: label for text, label in store.gold().items() if text not in known}
     return Judged(
         asked=asked,
         taught={label.text_hash: label.category_id for label in given if label.text_hash in asked},
@@ -71,8 +76,21 @@ def _judged(session: Session) -> Judged:
         predicted=dict(store.predictions(student)) if student else {},
         baseline={text: cluster.category_id for cluster in clusters for text in cluster.members},
         cited={text: text in cited for text in sampled},
-        gold={text: label for text, label in store.gold().items() if text not in known},
+        gold=gold,
         names={category.category_id: category.name for category in present.leaves},
         probabilities={"teacher": sure, "student": store.prediction_probabilities(student) if student else {}},
         also={label.text_hash: label.also for label in given} if several else {},
+        slices=_slices(session, asked | gold.keys()),
     )
+
+
+def _slices(session: Session, texts: Set[str]) -> dict[str, set[str]]:
+    """Part the texts that anything is measured on by the values of the project's columns."""
+    parts: dict[str, set[str]] = {}
+    for column in session.project.evaluation.slices:
+        by_value: dict[str, set[str]] = {}
+        for text, value in session.store.metadata_values(column, sorted(texts)).items():
+            by_value.setdefault(f"{column}={value}", set()).add(text)
+        frequent = sorted(by_value, key=lambda name: (-len(by_value[name]), name))[:MOST_SLICES]
+        parts |= {name: by_value[name] for name in frequent if len(by_value[name]) >= LEAST_IN_SLICE}
+    return parts

@@ -4,8 +4,10 @@ import json
 from typing import Any
 
 from pipeline.store import Store
+from pipeline.trust_records import CurvePoint
 
 __all__ = [
+    "curve_points",
     "evaluation_table",
     "facet_table",
     "label_counts",
@@ -39,6 +41,10 @@ CALLS = "select count(*) from llm_calls where run_id = (select run_id from runs 
 EVALUATIONS = """
 select subject, metric, slice, value, low, high, n, judge from evaluations
 where evaluation_id = (select value from current where key = 'evaluation_id') order by subject, slice, metric
+"""
+CURVES = """
+select subject_id, curve, position, x, y, n, low, high from curves
+where subject_id = (select value from current where key = 'evaluation_id') order by curve, position
 """
 PLANNED = """
 select plan_id, run_id, stage, planned_calls, calls, planned_tokens, tokens, planned_seconds, seconds, note
@@ -102,6 +108,11 @@ def measure_table(store: Store) -> list[dict[str, Any]]:
 def label_counts(store: Store) -> list[dict[str, Any]]:
     """List how many documents bear each label, most first."""
     return _dicts(store, "select category, documents, share, mean_probability from label_counts order by documents desc, category")
+
+
+def curve_points(store: Store) -> list[CurvePoint]:
+    """Give the curves of the evaluation: how far the probabilities of teacher and student can be believed."""
+    return [CurvePoint(*row) for row in store.query(CURVES)[1]]
 
 
 def evaluation_table(store: Store) -> list[dict[str, Any]]:

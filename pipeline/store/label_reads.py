@@ -39,6 +39,11 @@ class LabelReads(TaxonomyReads):
         """Give what people said of each text, the latest word of each; None where they said that no category fits."""
         return dict(self.rows(HUMAN, [taxonomy_id]))
 
+    def metadata_values(self, column: str, among: Sequence[str]) -> dict[str, str]:
+        """Give the value, as text, that a kept column has for each of some texts; of duplicates, that of the first id; none where it is null."""
+        pointer = "/" + column.replace("~", "~0").replace("/", "~1")
+        return dict(self.rows(VALUES, [pointer], wanted=numbered(among)))
+
     def gold(self, hashes: Sequence[str] | None = None) -> dict[str, str]:
         """Give the known label of each active text that has one; of duplicates, that of the first id."""
         if hashes is None:
@@ -55,6 +60,12 @@ where taxonomy_id = ? and kind = ? and text_hash in (select text_hash from wante
 HUMAN = """
 select text_hash, category_id from labels join annotators using (annotator_id) where taxonomy_id = ? and kind = 'human'
 qualify row_number() over (partition by text_hash order by created_at desc, annotator_id) = 1
+"""
+VALUES = """
+select text_hash, value from (
+    select text_hash, arg_min(json_extract_string(metadata, ?), doc_id) as value from documents
+    where active and text_hash in (select text_hash from wanted) group by text_hash
+) where value is not null
 """
 GOLD = "select text_hash, arg_min(gold, doc_id) from documents where active and gold is not null group by text_hash"
 GOLD_AMONG = """

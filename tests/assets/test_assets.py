@@ -1,5 +1,6 @@
 """The Dagster shell: the graph is what the stages say, a run in it is a run of the stages, and failures are told as ours."""
 
+import base64
 import json
 import os
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from pipeline.settings import Project
 from pipeline.stages import STAGES, Session, opening_sessions, project_state
 from pipeline.stages.checks import CHECKS
 from pipeline.testing import ScriptedChat
-from tests.tiny import TinyEmbedder, knowing_reply, tiny_session, write_project
+from tests.tiny import NAMES, TinyEmbedder, knowing_reply, tiny_rows, tiny_session, write_project
 
 GRAPH = Path(__file__).parent.parent / "golden" / "assets.json"
 
@@ -96,6 +97,15 @@ def test_a_run_materialises_every_asset_with_metadata_and_every_blocking_check_h
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert set(checks) == {rule.name for rule in CHECKS.values()}
     assert [check.metadata["found"].value for check in checks.values() if not check.passed] == []
+
+
+def test_the_evaluation_shows_a_picture_of_how_far_probabilities_can_be_believed(workspace: Path) -> None:
+    write_project(workspace, [row | {"topic": NAMES[row["topic"]]} for row in tiny_rows()])
+    result = materialize(workspace)
+    (shown,) = [event.materialization.metadata for event in result.get_asset_materialization_events() if event.asset_key.path[1] == "evaluation"]
+    name, _, png = str(shown["calibration"].value).removesuffix(")").partition("](data:image/png;base64,")
+    assert name == "![calibration"
+    assert base64.b64decode(png, validate=True).startswith(b"\x89PNG")
 
 
 def test_an_error_of_a_stage_fails_its_asset_with_our_message_and_stops_what_follows(workspace: Path) -> None:

@@ -103,6 +103,23 @@ def test_candidates_are_few_and_from_what_is_shown(text: str, keep: Keep, max_wo
         assert len("".join(span.text for span in found).split()) <= max_words
 
 
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("Lawyers for Pfc. Lynndie England sought it. She waits.", ["Lawyers for Pfc. Lynndie England sought it.", "She waits."]),
+        ("PeopleSoft Inc. Is this a name alone?", ["PeopleSoft Inc. Is this a name alone?"]),
+        (
+            "PeopleSoft Inc. is deepening its ties with IBM Corp. Both said so.",
+            ["PeopleSoft Inc. is deepening its ties with IBM Corp.", "Both said so."],
+        ),
+        ("It is on p. 12 of No. 7. We said no. Nobody heard.", ["It is on p. 12 of No. 7. We said no.", "Nobody heard."]),
+        ("Mr. and Mrs. Smith vs. St. Louis. Done here.", ["Mr. and Mrs. Smith vs. St. Louis.", "Done here."]),
+    ],
+)
+def test_an_abbreviation_ends_no_sentence(text: str, spans: list[str]) -> None:
+    assert [span.text for span in spans_of(text)] == spans
+
+
 @pytest.mark.parametrize("keep", KEEPS)
 def test_a_text_of_ten_thousand_words_without_a_stop_is_cut_into_spans(keep: Keep) -> None:
     text = " ".join(f"word{number}" for number in range(10_000))

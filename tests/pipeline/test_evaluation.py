@@ -139,6 +139,20 @@ def test_with_gold_labels_each_subject_is_measured_on_all_and_on_held_out_docume
     assert {row.judge for key, row in found.items() if key[1] == "ari"} == {"gold labels"}
 
 
+@pytest.mark.parametrize("gold", [{"t1": "One", "t2": "Two", "t9": "One"}, {}])
+def test_a_slice_is_measured_as_if_it_were_all_there_is(gold: dict[str, str]) -> None:
+    part = {"t0", "t1", "t2", "t9"}
+    about = {"names": {"c1": "One", "c2": "Two"}, "gold": gold, "probabilities": {"teacher": {"t1": 0.9, "t9": 0.4}}}
+    found = figures(judged(slices={"language=de": part}, **about))
+    alone = figures(judged(**about).within(part))
+    of_slice = {(subject, metric): row for (subject, metric, name), row in found.items() if name == "language=de"}
+    whole = {(subject, metric): row for (subject, metric, name), row in alone.items() if name == "all" or metric == "agreement"}
+    assert of_slice.keys() >= {("teacher", "coverage"), ("student", "agreement")} | ({("teacher", "exact_accuracy")} if gold else set())
+    assert all((row.value, row.low, row.n) == (whole[key].value, whole[key].low, whole[key].n) for key, row in of_slice.items())
+    assert of_slice["teacher", "coverage"].n == 4
+    assert evaluation_id(judged(slices={"language=de": part}), resamples=100, seed=1) != evaluation_id(judged(), resamples=100, seed=1)
+
+
 def test_nothing_to_measure_gives_no_figure() -> None:
     assert evaluate(Judged(set(), {}, set(), {}, {}, {}, {}), resamples=100, seed=1) == []
 

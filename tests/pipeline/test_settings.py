@@ -148,3 +148,8 @@ def test_the_workspace_is_the_nearest_folder_with_projects(tmp_path: Path, monke
     (tmp_path / "projects").mkdir()
     (tmp_path / "a" / "b").mkdir(parents=True)
     assert find_workspace(tmp_path / "a" / "b") == tmp_path
+
+
+def test_slices_are_by_columns_that_are_kept(write: Callable[..., Path]) -> None:
+    assert any("evaluation.slices names lang" in line for line in mistakes(write(evaluation={"slices": ["lang"]})))
+    load_project(write(corpus={"path": "texts.csv", "metadata": ["lang"]}, evaluation={"slices": ["lang"]}))

@@ -105,6 +105,19 @@ def test_new_documents_are_asked_about_and_old_ones_are_not(make_project: MakePr
     assert asked(session) <= 3 * len(new), "a new text is summarised at most, labelled at most, and may push another into the sample"
 
 
+def test_slices_are_measured_by_the_values_of_a_column(make_project: MakeProject, copied: Path) -> None:
+    """The finished run does not keep the column: reading the corpus again is all that changes, and no question is asked."""
+    rows = [row | {"lang": "de" if number % 3 else "fr" if number > 8 else "rare"} for number, row in enumerate(tiny_rows())]
+    corpus = {"path": "data/tiny.jsonl", "id": "id", "gold": "topic", "metadata": ["lang"]}
+    evaluation = {"baseline": False, "resamples": 100, "slices": ["lang"]}
+    with tiny_session(make_project(rows, corpus=corpus, evaluation=evaluation), copied, run_id="sliced") as session:
+        run_all(session)
+        found = session.store.query("select slice, metric, n from evaluations where slice like 'lang=%' and subject = 'student'")[1]
+    assert {name for name, _, _ in found} == {"lang=de", "lang=fr"}, "of a rare value no figure says anything"
+    assert {n for name, metric, n in found if (name, metric) == ("lang=de", "ari")} == {80}
+    assert asked(session) == 0
+
+
 def test_a_corpus_that_became_another_one_gets_another_taxonomy(make_project: MakeProject, tmp_path: Path) -> None:
     old, new = (tiny_rows()[:60], tiny_rows()[60:])
     for number, rows in enumerate((old, new)):

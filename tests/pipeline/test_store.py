@@ -291,6 +291,17 @@ def test_gold_is_that_of_active_texts(store: Store) -> None:
     assert store.gold([text_hash("t"), "text:none"]) == {text_hash("t"): "first"}
 
 
+def test_the_value_of_a_kept_column_is_read_as_text_whatever_its_name(store: Store) -> None:
+    columns = ("lang", "a/b~c", '"$.x"')
+    rows = [dict.fromkeys(columns, "de"), dict.fromkeys(columns, 3), dict.fromkeys(columns), {}]
+    documents = [replace(make_document(str(number), f"text {number}"), metadata=row) for number, row in enumerate(rows)]
+    store.save_documents(documents, seed=1, seen_at=MORNING)
+    hashes = [text_hash(f"text {number}") for number in range(4)]
+    for column in columns:
+        assert store.metadata_values(column, hashes) == {hashes[0]: "de", hashes[1]: "3"}
+    assert store.metadata_values("lang", hashes[1:]) == {hashes[1]: "3"}
+
+
 def test_taxonomies_keep_their_order(store: Store) -> None:
     assert store.latest_taxonomy() is None
     store.save([make_taxonomy("t1"), make_taxonomy("t2", stage="update", parent_id="t1", rating=0.5)])
