@@ -2,7 +2,7 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,11 @@ from pipeline.records import Category, FacetExample, Taxonomy
 from pipeline.serving.contract import Answer, Chat, Choice
 from pipeline.settings import Project
 
-__all__ = ["NONE_FITS", "Case", "ask_cases", "ask_category", "none_probability", "ordered"]
+__all__ = ["LEANING", "NONE_AT", "NONE_FITS", "Case", "ask_cases", "ask_category", "mean_scores", "none_probability", "ordered"]
 
 NONE_FITS = Category("none", "None of these", "No category above fits.")
+NONE_AT = 0.5  # probability from which "none of these" is believed
+LEANING = 0.8  # of the mean scores that is taken out; below 1, because a skewed corpus has uneven means of its own accord
 KEPT = 64  # prompts that are kept filled in but for their document
 
 
@@ -63,6 +65,15 @@ def ordered(categories: Sequence[Category], order: int) -> tuple[Category, ...]:
     if order < 2:
         return tuple(categories[:: -1 if order else 1])
     return tuple(categories[place] for place in np.random.default_rng(order).permutation(len(categories)))
+
+
+def mean_scores(scored: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Measure what a model leans to: the mean score of each option over the answers with one for it (batch calibration; Zhou et al., 2024)."""
+    found: dict[str, list[float]] = {}
+    for scores in scored:
+        for option, score in scores.items():
+            found.setdefault(option, []).append(score)
+    return {option: sum(scores) / len(scores) for option, scores in sorted(found.items())}
 
 
 def none_probability(answer: Answer) -> float:

@@ -16,17 +16,15 @@ from scipy.special import logsumexp
 
 from pipeline.annotation.confidence import Confidence, accuracy_from_agreement, fit_confidence, fit_to_accuracy
 from pipeline.annotation.sets import fit_set_thresholds
-from pipeline.choosing import NONE_FITS
+from pipeline.choosing import LEANING, NONE_AT, NONE_FITS, mean_scores
 from pipeline.ids import content_id
 from pipeline.records import Annotator, Label
 
-__all__ = ["Grounds", "Judgement", "Taught", "batch_labels", "leaning", "scored_probabilities", "teach", "teacher_annotator", "unsure_texts"]
+__all__ = ["Grounds", "Judgement", "Taught", "batch_labels", "scored_probabilities", "teach", "teacher_annotator", "unsure_texts"]
 
 Floats = npt.NDArray[np.float64]
 METHOD = 2  # raise it whenever labels would come out otherwise from the same grounds
-WEIGHT = 0.8  # of the leaning taken out; below 1, because a skewed corpus has uneven means of its own accord
 CROSS = 0.5  # of the student's log-probabilities: it learnt from the same labels, so that it is no second witness
-NONE_AT = 0.5  # probability from which "none of these" is believed
 LEAST = 1e-4  # probability that the student leaves to a category it never saw
 
 
@@ -62,22 +60,13 @@ class Taught:
     judged_by_known: int
 
 
-def leaning(labels: Sequence[Label]) -> dict[str, float]:
-    """Measure the mean score of each category over the labels that have one for it; empty where nothing is scored."""
-    found: dict[str, list[float]] = {}
-    for label in labels:
-        for key, score in (label.scores or {}).items():
-            found.setdefault(key, []).append(score)
-    return {key: sum(scores) / len(scores) for key, scores in sorted(found.items())}
-
-
 def scored_probabilities(labels: Sequence[Label], votes: Sequence[Sequence[Label]], categories: Sequence[str]) -> dict[str, Floats]:
     """Give each scored label's probabilities (k,) over the categories, without what its annotators lean to; uncalibrated.
 
     Texts that no category fits, by the model's own word, are left out.
     """
     scored = [label for label in labels if label.scores is not None and _none(label) < NONE_AT]
-    rows = _without_leaning(scored, votes, categories) if scored else ()
+    rows = _without_leaning(scored, votes, categories, scored) if scored else ()
     return {label.text_hash: np.exp(row - logsumexp(row)) for label, row in zip(scored, rows, strict=True)}
 
 
@@ -86,18 +75,15 @@ def batch_labels(labels: Sequence[Label], sample: Sequence[Label], *, categories
 
     Labels without scores, and those that the model says nothing fits, stay as they are.
     """
-    means = leaning(sample or labels)
-    usual = np.array([means.get(category, 0.0) for category in categories])
-    chosen = []
-    for label in labels:
-        if label.scores is None or _none(label) >= NONE_AT:
-            chosen.append(label)
-            continue
-        row = _row(label, categories) - WEIGHT * usual
+    scored = [label for label in labels if label.scores is not None and _none(label) < NONE_AT]
+    rows = _without_leaning(scored, (), categories, sample or labels) if scored else ()
+    chosen = {}
+    for label, row in zip(scored, rows, strict=True):
         shares = np.exp(row - logsumexp(row)) * (1 - _none(label))
         best = int(shares.argmax())
-        chosen.append(replace(label, category_id=categories[best], probability=float(shares[best]), reason=None, calibration="uncalibrated"))
-    return chosen
+        new = replace(label, category_id=categories[best], probability=float(shares[best]), reason=None, calibration="uncalibrated")
+        chosen[label.text_hash] = new
+    return [chosen.get(label.text_hash, label) for label in labels]
 
 
 def unsure_texts(labels: Sequence[Label], *, categories: Sequence[str], below: float) -> list[str]:
@@ -112,7 +98,7 @@ def teacher_annotator(llm: Annotator, labels: Sequence[Label], grounds: Grounds,
     The student in cross-validation is made of these labels and of what `crossed_by` names, and need not be trained to know the id.
     """
     settings: dict[str, Any] = {
-        "method": METHOD, "weight": WEIGHT, "cross": CROSS, "none_at": NONE_AT, "abstain": manner.abstain,
+        "method": METHOD, "weight": LEANING, "cross": CROSS, "none_at": NONE_AT, "abstain": manner.abstain,
         "several": manner.several, "from": llm.annotator_id, "seed": seed,
     }  # fmt: skip
     made_of = [
@@ -132,7 +118,7 @@ def teach(labels: Sequence[Label], grounds: Grounds, *, categories: Sequence[str
     scored = [label for label in labels if label.scores is not None]
     if not scored:
         return Taught([replace(label, annotator_id=annotator.annotator_id, probability=None) for label in labels], Confidence("none"), 0)
-    scores = _without_leaning(scored, grounds.votes, categories)
+    scores = _without_leaning(scored, grounds.votes, categories, scored)
     for rows, weight in ((grounds.hints, 1.0), (grounds.cross, CROSS)):
         for place, label in enumerate(scored):
             if label.text_hash in rows:
@@ -156,16 +142,16 @@ def teach(labels: Sequence[Label], grounds: Grounds, *, categories: Sequence[str
     return Taught([(made | plain)[label.text_hash] for label in labels], confidence, judged)
 
 
-def _without_leaning(labels: Sequence[Label], votes: Sequence[Sequence[Label]], categories: Sequence[str]) -> Floats:
-    """Average the scores of all votes on a text, each without what its annotator leans to; (n, k), minus infinity where not offered.
+def _without_leaning(labels: Sequence[Label], votes: Sequence[Sequence[Label]], categories: Sequence[str], sample: Sequence[Label]) -> Floats:
+    """Average the scores of all votes on a text, each without what its annotator leans to over a sample; (n, k), minus infinity where not offered.
 
     A vote is heard on the unsure texts alone, whose mean is not that of all. So it is held to lean as the plain labels do,
     and beyond by as much as it differs from them on the texts that both have.
     """
     plain = {label.text_hash: _row(label, categories) for label in labels}
-    means = leaning(labels)
+    means = mean_scores(label.scores for label in sample if label.scores is not None)
     usual = np.array([means.get(category, 0.0) for category in categories])
-    total = {key: row - WEIGHT * usual for key, row in plain.items()}
+    total = {key: row - LEANING * usual for key, row in plain.items()}
     count = dict.fromkeys(plain, 1)
     for vote in votes:
         rows = {label.text_hash: _row(label, categories) for label in vote if label.scores is not None and label.text_hash in plain}
@@ -176,7 +162,7 @@ def _without_leaning(labels: Sequence[Label], votes: Sequence[Sequence[Label]], 
         differences[~np.isfinite(differences)] = 0.0
         own = usual + differences.mean(axis=0)
         for key, row in rows.items():
-            total[key] = total[key] + (row - WEIGHT * own)
+            total[key] = total[key] + (row - LEANING * own)
             count[key] += 1
     return np.array([total[label.text_hash] / count[label.text_hash] for label in labels])
 
@@ -194,7 +180,7 @@ def _confidence(
     checked = [n for n, label in enumerate(labels) if label.text_hash in grounds.cross and fits[n]]
     if not checked or len(categories) < 2:
         return Confidence("none"), 0
-    alone = _without_leaning(labels, grounds.votes, categories)[checked]  # without the student, which is the judge here
+    alone = _without_leaning(labels, grounds.votes, categories, labels)[checked]  # without the student, which is the judge here
     judge = np.array([grounds.cross[labels[n].text_hash].argmax() for n in checked])
     accuracy = accuracy_from_agreement(float((alone.argmax(axis=1) == judge).mean()), options=len(categories))
     return fit_to_accuracy(scores[checked], accuracy), 0

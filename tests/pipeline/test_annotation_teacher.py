@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.annotation import Grounds, Judgement, leaning, rule_hints, scored_probabilities, teach, teacher_annotator, unsure_texts
-from pipeline.annotation.teacher import CROSS, NONE_AT, WEIGHT
-from pipeline.choosing import NONE_FITS
+from pipeline.annotation import Grounds, Judgement, rule_hints, scored_probabilities, teach, teacher_annotator, unsure_texts
+from pipeline.annotation.teacher import CROSS
+from pipeline.choosing import LEANING, NONE_AT, NONE_FITS, mean_scores
 from pipeline.records import Annotator, Label
 
 NONE = NONE_FITS.category_id
@@ -35,17 +35,17 @@ def exponentials(scores: Mapping[str, float] | None) -> dict[str, float]:
 
 
 def test_the_leaning_is_the_mean_score_of_each_category() -> None:
-    means = leaning([scored("1", a=0.8, b=0.1, none=0.1), scored("2", a=0.2, b=0.4, none=0.4), Label("t", "tax:1", "x", "cat:a", None)])
+    means = mean_scores(label.scores or {} for label in (scored("1", a=0.8, b=0.1, none=0.1), scored("2", a=0.2, b=0.4, none=0.4)))
     assert means["cat:a"] == pytest.approx((math.log(0.8) + math.log(0.2)) / 2)
     assert means["cat:b"] == pytest.approx((math.log(0.1) + math.log(0.4)) / 2)
-    assert leaning([]) == {}
+    assert mean_scores([]) == {}
 
 
 def test_a_label_of_a_case_worked_by_hand() -> None:
     labels = [scored("1", a=0.5, b=0.4, none=0.1), scored("2", a=0.72, b=0.1, none=0.18)]
     found = taught(labels)[0]
     mean = {"a": math.sqrt(0.5 * 0.72), "b": math.sqrt(0.4 * 0.1)}
-    a, b = 0.5 / mean["a"] ** WEIGHT, 0.4 / mean["b"] ** WEIGHT
+    a, b = 0.5 / mean["a"] ** LEANING, 0.4 / mean["b"] ** LEANING
     assert found.category_id == "cat:b", "the model leans to a, so that 0.4 for b says more than 0.5 for a"
     assert found.probability == pytest.approx(0.9 * b / (a + b), rel=1e-6)
     assert found.calibration == "uncalibrated"
@@ -101,7 +101,7 @@ def test_a_student_that_never_saw_the_label_turns_a_close_one() -> None:
     cross = {"text:0": np.log([0.05, 0.95])}
     found = taught(labels, Grounds(cross=cross))
     assert [label.category_id for label in found[:2]] == ["cat:b", "cat:a"]
-    a, b = 0.5 / 0.5**WEIGHT * 0.05**CROSS, 0.45 / 0.45**WEIGHT * 0.95**CROSS
+    a, b = 0.5 / 0.5**LEANING * 0.05**CROSS, 0.45 / 0.45**LEANING * 0.95**CROSS
     assert found[0].probability == pytest.approx(0.95 * b / (a + b), rel=1e-6)
 
 
