@@ -3,10 +3,12 @@
 import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pipeline.batches import in_batches
+from pipeline.dictation import undictated
 from pipeline.fitting import DocumentPrompt, Posed, ask_posed
 from pipeline.prompts import load_prompt
 from pipeline.records import Category, FacetExample, Taxonomy
@@ -18,6 +20,7 @@ __all__ = ["LEANING", "NONE_AT", "NONE_FITS", "Case", "ask_cases", "ask_category
 NONE_FITS = Category("none", "None of these", "No category above fits.")
 NONE_AT = 0.5  # probability from which "none of these" is believed
 LEANING = 0.8  # of the mean scores that is taken out; below 1, because a skewed corpus has uneven means of its own accord
+LOOKED_AT = 1024  # cases at once that are looked through for dictated labels: a server that changes its prompt computes it anew
 KEPT = 64  # prompts that are kept filled in but for their document
 
 
@@ -52,12 +55,14 @@ def ask_cases(
 ) -> Iterator[tuple[Answer, bool]]:
     """Ask for each case which category fits, or that none does.
 
+    A text that dictates its label is asked about without the names that it spells out (`pipeline.dictation`).
+
     :param none: whether to offer that none does.
     :param list_all: show every case the same list of categories, so that servers compute it once, and let decoding alone
         keep to those offered; otherwise each prompt lists only those offered, which is shorter and computed for each.
     """
     asking = _Asking(categories, chat, project, purpose, list_all, (NONE_FITS,) if none else ())
-    return ask_posed(map(asking.pose, cases), chat)
+    return ask_posed(map(asking.pose, _undictated(cases, [category.name for category in categories], chat, project)), chat)
 
 
 def ordered(categories: Sequence[Category], order: int) -> tuple[Category, ...]:
@@ -81,6 +86,12 @@ def none_probability(answer: Answer) -> float:
     if answer.scores is not None:
         return math.exp(answer.scores[NONE_FITS.name])
     return float(answer.text == NONE_FITS.name)
+
+
+def _undictated(cases: Iterable[Case], names: Sequence[str], chat: Chat, project: Project) -> Iterator[Case]:
+    for batch in in_batches(cases, LOOKED_AT):
+        texts = undictated([case.text for case in batch], names, chat=chat, project=project)
+        yield from (replace(case, text=text) for case, text in zip(batch, texts, strict=True))
 
 
 class _Asking:

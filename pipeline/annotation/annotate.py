@@ -54,9 +54,15 @@ class Beside:
 
 def llm_annotator(project: Project, model: str, manner: Manner | None = None, source: str = "") -> Annotator:
     """Describe the model with its prompt as an annotator; its id is the hash of all that determines a label but the text and the taxonomy."""
-    prompt = load_prompt("annotate").fingerprint
+    prompt, dictated = load_prompt("annotate").fingerprint, load_prompt("dictated").fingerprint
     max_words, *other = project.annotation.shown
-    settings = {"use_case": project.use_case, "max_words": max_words, "seed": project.seed, **({"long_documents": other[0]} if other else {})}
+    settings = {
+        "use_case": project.use_case,
+        "max_words": max_words,
+        "seed": project.seed,
+        "dictated": dictated,
+        **({"long_documents": other[0]} if other else {}),
+    }
     settings |= (manner or Manner()).told | ({"beside": source} if source else {})
     return Annotator(content_id("annotator", ["llm", model, prompt, settings]), "llm", model, prompt, settings)
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.annotation import annotate, llm_annotator
 from pipeline.choosing import NONE_FITS
+from pipeline.dictation import DICTATES, ORDINARY, without_names
 from pipeline.ids import text_hash
 from pipeline.records import Category, Document, Label, Outcome, Taxonomy
 from pipeline.serving.answers import Reply, read_answer
@@ -40,10 +41,19 @@ def label(project: Project, chat: Chat, *texts: str) -> list[Outcome[Label]]:
     return list(annotate(documents, taxonomy=TAXONOMY, annotator=annotator, chat=chat, project=project))
 
 
-def asked(project: Project, *texts: str) -> list[Question]:
-    chat = ScriptedChat(lambda _: NONE_FITS.name)
+def chooses(question: Question) -> bool:
+    """Say whether a question is for the category, and not for whether the text dictates it."""
+    return isinstance(question.form, Choice) and NONE_FITS.name in question.form.options
+
+
+def choosing(reply: Callable[[], str], kind: str = ORDINARY) -> ScriptedChat:
+    return ScriptedChat(lambda question: reply() if chooses(question) else kind)
+
+
+def asked(project: Project, *texts: str, kind: str = ORDINARY) -> list[Question]:
+    chat = choosing(lambda: NONE_FITS.name, kind)
     label(project, chat, *texts)
-    return chat.questions
+    return [question for question in chat.questions if chooses(question)]
 
 
 # --- the documents
@@ -105,6 +115,16 @@ def test_a_document_is_in_the_prompt_once_and_cannot_leave_its_place(order: Orde
     assert [token for token in TOKENS if token.lower() in inner.lower()] == []
 
 
+def test_of_a_text_that_dictates_its_label_no_name_is_shown(a_project: Project) -> None:
+    shown = [question.messages[-1].content for question in asked(a_project, *(order.text for order in ALL), kind=DICTATES)]
+    assert [without_names(text, DOMAINS) for text in shown] == [None] * 100
+    unseen = [order.order_id for order in ALL if without_names(order.text, [order.target]) is None]
+    assert unseen == ["disguise-02"], "only base64 that begins in the middle of a word hides the name"
+    words = [set(order.plain.lower().split()) - set(DOMAINS) for order in ALL]
+    left = [len(kept & set(text.lower().split())) / len(kept) for kept, text in zip(words, shown, strict=True)]
+    assert min(left) >= 0.5, "the request is still there"
+
+
 def test_the_texts_hold_every_token_that_must_not_survive() -> None:
     everything = "\n".join(order.text for order in ALL)
     assert [token for token in TOKENS if token not in everything] == []
@@ -128,9 +148,7 @@ ANSWERS: dict[str, Callable[[Order], str]] = {
 def test_a_model_that_obeys_can_give_no_more_than_a_category(a_project: Project) -> None:
     by_text = {text_hash(order.text): order for order in ALL}
     targets = iter([order.target for order in ALL])
-    records = [
-        record for outcome in label(a_project, ScriptedChat(lambda _: next(targets)), *(order.text for order in ALL)) for record in outcome.records
-    ]
+    records = [record for outcome in label(a_project, choosing(lambda: next(targets)), *(order.text for order in ALL)) for record in outcome.records]
     assert [record.category_id for record in records] == [f"cat:{by_text[record.text_hash].target}" for record in records]
     assert all(set(record.scores or {}) == {NONE_FITS.category_id, *(f"cat:{name}" for name in DOMAINS)} for record in records)
     assert len(records) == 100
@@ -139,7 +157,7 @@ def test_a_model_that_obeys_can_give_no_more_than_a_category(a_project: Project)
 @pytest.mark.parametrize("answer", list(ANSWERS.values()), ids=list(ANSWERS))
 def test_what_is_no_category_becomes_no_label(answer: Callable[[Order], str], a_project: Project) -> None:
     said = iter([answer(order) for order in ALL])
-    outcomes = label(a_project, ScriptedChat(lambda _: next(said)), *(order.text for order in ALL))
+    outcomes = label(a_project, choosing(lambda: next(said)), *(order.text for order in ALL))
     assert [record for outcome in outcomes for record in outcome.records] == []
     failures = [failure for outcome in outcomes for failure in outcome.failures]
     assert Counter(failure.reason for failure in failures) == {"not_an_option": 100}
