@@ -108,7 +108,7 @@ def _project(name: str, rows: Rows, use_case: str, label_set: str, state: Path) 
     settings = {
         "name": name, "use_case": use_case, "corpus": {"path": f"{name}.jsonl", "id": "id", "gold": "gold"},
         "taxonomy": {"method": "given", "seeds": f"{name}.csv", "sample": 10, "validation": 10, "cards": False, "passes": 1},
-        "annotation": {"sample": len(rows), "max_words": 100, "known": 0, "mode": "all" if name in MULTI else "primary"},
+        "annotation": {"sample": len(rows), "max_words": 100, "shortlist_tokens": 2000, "known": 0, "mode": "all" if name in MULTI else "primary"},
         "students": [{"penalties": [1.0, 3.0, 10.0]}],
     }  # fmt: skip
     path = folder / f"{name}.yaml"
