@@ -11,6 +11,7 @@ from pipeline.taxonomy.sample import Sample
 __all__ = ["choose_size"]
 
 COMPONENTS = 10
+EACH_COMPONENT = 30  # documents: a mixture in more dimensions than a small sample can fill is always found to be of two
 FEWEST = 5  # documents a category, on average
 
 
@@ -20,10 +21,14 @@ def choose_size(sample: Sample, bounds: SizeRange, *, seed: int) -> tuple[int, l
     fewest = min(bounds.min, most)
     if fewest == most:
         return most, []
-    points = PCA(min(COMPONENTS, len(sample) - 1), random_state=seed).fit_transform(sample.vectors if sample.alone is None else sample.alone)
+    points = PCA(_components(len(sample)), random_state=seed).fit_transform(sample.vectors if sample.alone is None else sample.alone)
     sizes = sorted({int(size) for size in np.unique(np.geomspace(fewest, most, 24).round())})
     curve = [(size, _bic(points, size, seed)) for size in sizes]
     return min(curve, key=lambda point: point[1])[0], curve
+
+
+def _components(documents: int) -> int:
+    return min(COMPONENTS, max(2, documents // EACH_COMPONENT), documents - 1)
 
 
 def _bic(points: Matrix, size: int, seed: int) -> float:

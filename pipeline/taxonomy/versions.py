@@ -12,7 +12,7 @@ from pipeline.taxonomy.sample import Group, Sample
 
 __all__ = ["Draft", "Version", "taxonomy_spec", "version_id"]
 
-METHOD = 6  # raise it whenever a version would come out otherwise from the same inputs
+METHOD = 7  # raise it whenever a version would come out otherwise from the same inputs
 PROMPTS = (
     "annotate", "card_check", "card_definition", "contrast", "generate", "judge", "name_category", "relevant", "rename_category", "tell_apart",
     "tie_break", "topic", "topic_merge", "topic_new", "update",

@@ -166,6 +166,14 @@ def test_the_size_chosen_is_that_of_clear_groups_and_comes_with_its_curve() -> N
     assert [at for at, _ in curve] == sorted({at for at, _ in curve})
 
 
+def test_a_small_sample_of_vague_groups_is_not_found_to_be_two() -> None:
+    """In ten dimensions the same mixture costs more than 120 documents can pay, and two groups are found."""
+    rows = np.repeat(np.eye(4, 96), 30, axis=0) + np.random.default_rng(5).normal(0, 0.25, (120, 96))
+    vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    names = tuple(f"t{place}" for place in range(120))
+    assert choose_size(Sample(names, names, names, vectors), SizeRange(min=2, max=30), seed=1)[0] == 4
+
+
 def test_moving_documents_starts_from_the_groups_and_loses_none() -> None:
     sample = tiny_sample()
     right = {str(place): found for place, found in enumerate(group(sample, 4, seed=1))}
