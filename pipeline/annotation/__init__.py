@@ -2,9 +2,9 @@
 
 from pipeline.annotation.annotate import Beside, Manner, annotate, llm_annotator
 from pipeline.annotation.budget import BudgetOption, Offer, plan_budget
-from pipeline.annotation.cascade import NONE_TAKEN, LearnedThreshold, StageProbabilities, learn_cascade, learn_threshold, route
+from pipeline.annotation.cascade import NONE_TAKEN, LearnedThreshold, learn_threshold
 from pipeline.annotation.confidence import Confidence, fit_confidence
-from pipeline.annotation.demonstrations import Pool, choose_demonstrations, fixed_demonstrations
+from pipeline.annotation.demonstrations import Pool, choose_demonstrations
 from pipeline.annotation.evidence import evidence_occurs, find_evidence
 from pipeline.annotation.hints import rule_hints
 from pipeline.annotation.learning_curve import LearningPoint, fit_curve
@@ -12,7 +12,7 @@ from pipeline.annotation.levels import annotate_by_level
 from pipeline.annotation.pseudo import choose_pseudo_labels, iterate_pseudo_labels
 from pipeline.annotation.quality import annotator_quality
 from pipeline.annotation.rules import apply_rules, rule_annotator
-from pipeline.annotation.selection import Gain, class_reliability, gain_is_noise, is_enough, next_batch, spread_seeds
+from pipeline.annotation.selection import Gain, gain_is_noise, is_enough, next_batch, spread_seeds
 from pipeline.annotation.sets import SetThresholds, fit_set_thresholds
 from pipeline.annotation.shortlist import ShortlistLength, card_texts, choose_length, length_as_given, rank_categories, recall_points, shortlist_for
 from pipeline.annotation.split import held_out
@@ -43,7 +43,6 @@ __all__ = [
     "Pool",
     "SetThresholds",
     "ShortlistLength",
-    "StageProbabilities",
     "Taught",
     "annotate",
     "annotate_by_level",
@@ -54,19 +53,16 @@ __all__ = [
     "choose_demonstrations",
     "choose_length",
     "choose_pseudo_labels",
-    "class_reliability",
     "consensus",
     "evidence_occurs",
     "find_evidence",
     "fit_confidence",
     "fit_curve",
     "fit_set_thresholds",
-    "fixed_demonstrations",
     "gain_is_noise",
     "held_out",
     "is_enough",
     "iterate_pseudo_labels",
-    "learn_cascade",
     "learn_threshold",
     "length_as_given",
     "llm_annotator",
@@ -74,7 +70,6 @@ __all__ = [
     "plan_budget",
     "rank_categories",
     "recall_points",
-    "route",
     "rule_annotator",
     "rule_hints",
     "scored_probabilities",

@@ -14,8 +14,8 @@ one random order, and those above a threshold are checked along it until `allowe
 - many candidates need no correction: for the promise to break, the first candidate that breaks it has to pass its own
   test, and no draw decides which candidate that is (fixed-sequence testing);
 - what a test still lacks if all goes well is asked for at once, so that no check is made in vain and there are few rounds;
-- a further stage is learnt on the documents that are left, in an order of its own, so that its test holds whatever the
-  stages before it found. Each stage has its share of delta.
+- a further stage is learnt on documents that are left, in an order of its own (another seed), so that its test holds whatever
+  the stages before it found. Each stage has its share of delta.
 
 Measured by simulation (bench/cascade.py): it takes more than the best fixed threshold of as many checks drawn from all
 documents, unless the probabilities say nothing of which labels are right. Thresholds by category, each learnt on its own
@@ -35,7 +35,7 @@ from scipy.stats import hypergeom
 from pipeline.annotation.proof import allowed_wrong
 from pipeline.trust_records import Threshold
 
-__all__ = ["NONE_TAKEN", "Checker", "LearnedThreshold", "StageProbabilities", "best_fixed_threshold", "learn_cascade", "learn_threshold", "route"]
+__all__ = ["NONE_TAKEN", "Checker", "LearnedThreshold", "best_fixed_threshold", "learn_threshold"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -51,14 +51,6 @@ class Checker(Protocol):
 
     def __call__(self, places: Sequence[int], /) -> Sequence[bool | None]:
         """Say of each place whether its document's label is right; None where it cannot be told, which counts as wrong."""
-
-
-@dataclass(frozen=True)
-class StageProbabilities:
-    """What one stage says of each document: the probability of its label, None where it gives none."""
-
-    stage: str
-    probabilities: Sequence[float | None]
 
 
 @dataclass(frozen=True)
@@ -105,41 +97,6 @@ def learn_threshold(
     why = _why(found, stuck, ledger, promised, delta)
     share = found.taken / len(surest) if len(surest) else 0.0
     return LearnedThreshold(found.threshold, promised, delta, drawn.drawn, drawn.right, share, ledger.spent, ledger.unknown, why)
-
-
-def learn_cascade(
-    stages: Sequence[StageProbabilities], checks: Sequence[Checker | None], *, promised: float, delta: float, budget: int, seed: int
-) -> list[LearnedThreshold]:
-    """Learn a threshold for each stage, on the documents that no stage before it takes.
-
-    A stage whose check is None is trusted: every label that it gives is taken. The others share delta and the budget
-    equally, and what one leaves of the budget passes to the next.
-    """
-    _same_length(stages)
-    tested = sum(check is not None for check in checks)
-    left = [_as_floats(stage.probabilities) for stage in stages]
-    taken = np.zeros(len(left[0]) if left else 0, dtype=bool)
-    learnt: list[LearnedThreshold] = []
-    waiting = tested
-    for place, (surest, check) in enumerate(zip(left, checks, strict=True)):
-        remaining = [None if done else float(value) for done, value in zip(taken, surest, strict=True)]
-        if check is None:
-            learnt.append(_trusted(remaining, promised))
-        else:
-            learnt.append(learn_threshold(remaining, check, promised=promised, delta=delta / tested, budget=budget // waiting, seed=seed + place))
-            budget, waiting = budget - learnt[-1].spent, waiting - 1
-        taken |= surest >= learnt[-1].threshold
-    return learnt
-
-
-def route(stages: Sequence[StageProbabilities], thresholds: Sequence[float]) -> list[str | None]:
-    """Name for each document the first stage whose probability reaches its threshold; None where there is none."""
-    _same_length(stages)
-    routed: list[str | None] = [None] * (len(stages[0].probabilities) if stages else 0)
-    for stage, threshold in reversed(list(zip(stages, thresholds, strict=True))):
-        for place in np.flatnonzero(_as_floats(stage.probabilities) >= threshold):
-            routed[place] = stage.stage
-    return routed
 
 
 def best_fixed_threshold(
@@ -246,21 +203,9 @@ def _as_floats(probabilities: Sequence[float | None]) -> Floats:
     return np.array([math.nan if value is None else value for value in probabilities], dtype=np.float64)
 
 
-def _trusted(probabilities: Sequence[float | None], promised: float) -> LearnedThreshold:
-    surest = _as_floats(probabilities)
-    share = float(np.mean(~np.isnan(surest))) if len(surest) else 0.0
-    return LearnedThreshold(0.0, promised, 0.0, 0, 0, share, 0, 0, "Its labels are trusted: all are taken, and none is checked.")
-
-
 def _validate(promised: float, delta: float, budget: int) -> None:
     if not (0 < promised < 1 and 0 < delta < 1 and budget >= 0):
         raise ValueError(f"promised and delta lie between 0 and 1 and the budget is at least 0; they are {promised}, {delta} and {budget}.")
-
-
-def _same_length(stages: Sequence[StageProbabilities]) -> None:
-    if len({len(stage.probabilities) for stage in stages}) > 1:
-        lengths = ", ".join(f"{stage.stage} {len(stage.probabilities)}" for stage in stages)
-        raise ValueError(f"The stages speak of different numbers of documents: {lengths}. Each needs one probability or None for every document.")
 
 
 def _why(found: _Passed, stuck: _Passed | None, ledger: _Ledger, promised: float, delta: float) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Demonstration", "Pool", "choose_demonstrations", "fixed_demonstrations", "shown_beside"]
+__all__ = ["Demonstration", "Pool", "choose_demonstrations"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -72,11 +72,6 @@ class Pool:
         return order[probabilities >= least]
 
     @cached_property
-    def places(self) -> dict[str, int]:
-        """Find a place of each text hash."""
-        return {text_hash: place for place, text_hash in enumerate(self.text_hashes)}
-
-    @cached_property
     def exact(self) -> Floats:
         """Give the vectors in 64 bits."""
         return self.vectors.astype(np.float64) if len(self) else np.zeros((0, 0))
@@ -104,7 +99,7 @@ def choose_demonstrations(
     Left out are the document itself, its near duplicates and those of one already chosen. At most one in three, rounded up,
     is of one category, so that two or more show at least two labels wherever the pool has them; fewer are chosen where
     the pool has too few, rather than more of one. They differ from document to document, so that no prompt but its
-    instructions is cached: `fixed_demonstrations` is the cheap alternative.
+    instructions is cached.
 
     :param vector: of length 1, as those of the pool.
     :param among: the category ids that may be shown, where the prompt offers a shortlist: an example of another teaches an answer
@@ -125,51 +120,6 @@ def choose_demonstrations(
             chosen.append(place)
             shown[category] += 1
     return [pool.show(place) for place in reversed(chosen)]
-
-
-def fixed_demonstrations(
-    pool: Pool, *, categories: Sequence[str], per_category: int = 1, duplicate: float = DUPLICATE, reliable: float = RELIABLE
-) -> list[Demonstration]:
-    """Choose clear documents of each category, those nearest to the mean of its reliable ones: one set for all documents.
-
-    The prompt's beginning is then the same for every document and computed once, where nearest demonstrations are computed
-    for each. Each category is shown as often as another, one after the other and round again, so that no label is the
-    majority or comes twice in a row; one without a reliable document that is no near duplicate is left out. The list
-    grows with the categories, and a document that is in it must not see itself: show each what `shown_beside` leaves.
-
-    :param categories: category ids in the order to show them: the taxonomy's, as the list of categories is.
-    """
-    members: dict[str, list[int]] = {category: [] for category in categories}
-    for place in pool.reliable(reliable).tolist():
-        if pool.category_ids[place] in members:
-            members[pool.category_ids[place]].append(place)
-    clearest = {category: _clearest(pool, places) for category, places in members.items()}
-    chosen: list[int] = []
-    for _ in range(per_category):
-        for category in categories:
-            new = (place for place in clearest[category] if not _repeats(pool, place, chosen, duplicate))
-            chosen += [place for place in [next(new, None)] if place is not None]
-    return [pool.show(place) for place in chosen]
-
-
-def shown_beside(
-    vector: Rows, text_hash: str, fixed: Sequence[Demonstration], pool: Pool, *, duplicate: float = DUPLICATE
-) -> Sequence[Demonstration]:
-    """Leave out of a fixed set the document itself and its near duplicates; only these few documents have a prompt of their own.
-
-    :raises KeyError: where a demonstration is not of the pool.
-    """
-    if not fixed:
-        return fixed
-    likeness = pool.likeness(vector)
-    return [one for one in fixed if one.text_hash != text_hash and likeness[pool.places[one.text_hash]] < duplicate]
-
-
-def _clearest(pool: Pool, places: list[int]) -> list[int]:
-    """Sort documents by their likeness to their mean; of equals the one that comes first stays first."""
-    rows = pool.exact[places]
-    likeness = np.round(rows @ rows.sum(axis=0), DECIMALS)
-    return [places[index] for index in np.argsort(-likeness, kind="stable")]
 
 
 def _repeats(pool: Pool, place: int, chosen: Sequence[int], duplicate: float) -> bool:

@@ -20,7 +20,7 @@ from sklearn.cluster import kmeans_plusplus
 
 from pipeline.embedding import Matrix
 
-__all__ = ["Gain", "class_reliability", "gain_is_noise", "is_enough", "next_batch", "spread_seeds"]
+__all__ = ["Gain", "gain_is_noise", "is_enough", "next_batch", "spread_seeds"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -29,7 +29,6 @@ BLOCK = 1_000  # seeds that are spread against one another
 NEAR = 0.95  # cosine above which the second of two documents teaches nothing new
 RARE = 0.5  # of an equal share of the labels: a category with fewer is rare
 LEAST = 1e-6  # probability below which a student says nothing of a category
-PRIOR = 4.0  # labels that the average of all categories counts for in each one
 
 
 def spread_seeds(vectors: Matrix, count: int, *, seed: int, weights: Floats | None = None) -> Ints:
@@ -174,23 +173,6 @@ def _check(probabilities: Floats, chosen: Ints, labels: Ints | None, reliability
             raise ValueError(f"Expected {n} {name}, one for each row of probabilities; found {len(given)}.")
     if not 0 <= rare_quota <= 1:
         raise ValueError(f"Expected a rare_quota from 0 to 1; found {rare_quota}.")
-
-
-def class_reliability(labels: Ints, out_of_fold: Floats) -> Floats:
-    """Measure for each category the share of its labels that a student agrees with which did not see them, smoothed.
-
-    A category counts its own labels and 4 of the average, so that one with a label or two is neither trusted nor given up.
-
-    :param labels: the category of each labelled document, -1 where none was given.
-    :param out_of_fold: shape (n, k), probabilities of students that were trained without the document.
-    :return: shape (k,), each above 0 and below 1.
-    """
-    if len(labels) != len(out_of_fold):
-        raise ValueError(f"Expected {len(labels)} rows of out-of-fold probabilities, one for each label; found {len(out_of_fold)}.")
-    k, is_given = out_of_fold.shape[1], labels >= 0
-    known, agrees = labels[is_given], out_of_fold.argmax(axis=1)[is_given] == labels[is_given]
-    average = (agrees.sum() + 1) / (len(known) + 2)
-    return np.asarray((np.bincount(known, weights=agrees, minlength=k) + PRIOR * average) / (np.bincount(known, minlength=k) + PRIOR))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Which categories a prompt shows when the labels outgrow it: those nearest to the document, as many as a promised recall needs.
 
 A category is its card and the documents that are labelled with it already. Every distinct shortlist is a prompt of its own
-to a server that caches what prompts share, so a shortlist is cheaper than the whole list only where that does not fit, or
-where documents share theirs (`share_ranks`) and are asked about side by side (`asking_order`).
+to a server that caches what prompts share, so a shortlist is cheaper than the whole list only where that does not fit.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,15 +17,12 @@ from pipeline.trust_records import CurvePoint
 
 __all__ = [
     "ShortlistLength",
-    "asking_order",
     "card_texts",
     "choose_length",
     "length_as_given",
     "rank_categories",
     "recall_curve",
     "recall_points",
-    "share_ranks",
-    "shared_ranks_of_known",
     "shortlist_for",
 ]
 
@@ -39,7 +35,6 @@ CARD = 2.0  # labelled documents that a card weighs as much as: enough to hold a
 IDENTICAL = 1 - 1e-6  # cosine of a document with itself, given the rounding of 32 bits
 DECIMALS = 9  # of a score: the order of summing changes those beyond, and must not break a tie
 LEAST = 1e-12
-FOLDS = 5  # ten kept no promise that five broke, for twice the time
 CELLS = 1 << 20  # numbers a chunk's largest matrices may hold together, 8 bytes each
 CURVE = "shortlist_recall"
 
@@ -87,46 +82,6 @@ def rank_categories(vectors: Rows, cards: Rows, *, known: Rows | None = None, kn
     for part in _chunks(len(vectors), len(cards) + len(rows)):
         scores = _scores(_unit(vectors[part]), sums, rows, labels)
         ranks[part] = np.argsort(-np.round(scores, DECIMALS), axis=1, kind="stable")
-    return ranks
-
-
-def share_ranks(ranks: Ints, *, source: Ints | None = None) -> Ints:
-    """Give all documents with one best category the same ranks: by the mean of 1 / rank over the source's documents that have it too.
-
-    At most k shortlists are then distinct, whatever the number of documents. On Banking77 and HWU64 a recall of 0.97 took about
-    twice the length, and in `asking_order` one document of 2,500 had 0.3 to 1 category that the one before it had not, against
-    3 to 21 with shortlists of its own. What a document is shown depends on the source, which is to be all documents at once;
-    a best category that it lacks leaves a document its own ranks. Measure the recall on `shared_ranks_of_known`.
-
-    :param source: the ranks of the documents that share; those given, where there are no others.
-    """
-    shared, source = ranks.copy(), ranks if source is None else source
-    reciprocals = 1 / (1 + np.arange(ranks.shape[1]))
-    for best in np.intersect1d(ranks[:, 0], source[:, 0]):
-        alike = source[source[:, 0] == best]
-        weights = np.bincount(alike.ravel(), weights=np.tile(reciprocals, len(alike))) / len(alike)
-        shared[ranks[:, 0] == best] = np.argsort(-np.round(weights, DECIMALS), kind="stable")
-    return shared
-
-
-def shared_ranks_of_known(vectors: Rows, cards: Rows, *, known: Rows, known_labels: Ints, folds: int = FOLDS) -> Ints:
-    """Rank labelled documents as `share_ranks` would if their labels were not known, to measure the recall on.
-
-    Leaving out the document itself is not enough here: its label has moved its category towards all that is like it, and so
-    into the ranks that it is given. With 200 to 400 labels that flattered a recall of 0.95 to 0.99. So each fold's documents
-    get ranks that the labels of the other folds alone gave to the unlabelled documents.
-
-    :param vectors: the unlabelled documents, which share.
-    :return: (m, k), a row for each known document.
-    :raises ValueError: as `rank_categories`.
-    """
-    rows, labels = _labelled(cards, known, known_labels)
-    ranks, fold = np.empty((len(rows), len(cards)), dtype=np.intp), np.arange(len(rows)) % folds
-    for number in np.unique(fold):
-        out, kept = fold == number, fold != number
-        source = rank_categories(vectors, cards, known=rows[kept], known_labels=labels[kept])
-        own = rank_categories(rows[out], cards, known=rows[kept], known_labels=labels[kept])
-        ranks[out] = share_ranks(own, source=source)
     return ranks
 
 
@@ -193,12 +148,6 @@ def shortlist_for(ranks_row: Ints, length: int, categories: Sequence[Category]) 
     if len(ranks_row) != len(categories):
         raise ValueError(f"The ranks are of {len(ranks_row)} categories and {len(categories)} were given; rank the documents by the same categories.")
     return tuple(categories[place] for place in np.sort(ranks_row[:length]))
-
-
-def asking_order(ranks: Ints, length: int) -> Ints:
-    """Order the documents for asking: those with equal shortlists side by side, and next to those that begin with the same categories."""
-    shortlists = np.sort(ranks[:, :length], axis=1)
-    return np.lexsort(shortlists.T[::-1])
 
 
 def _card_text(category: Category) -> str:

@@ -8,6 +8,7 @@ from pipeline.errors import BudgetReachedError, TaxonomyError
 from pipeline.records import Annotator, Document, Label, Outcome, Taxonomy
 from pipeline.rules import load_rules
 from pipeline.serving import Chat
+from pipeline.settings import Role
 from pipeline.stages.manner import besides, manner_of
 from pipeline.stages.selection import POOL, asked_texts, held_out_sample
 from pipeline.stages.session import Session
@@ -49,11 +50,11 @@ def current_taxonomy(session: Session) -> Taxonomy:
     return session.store.taxonomy(found)
 
 
-def first_annotator(session: Session, present: Taxonomy) -> tuple[Annotator, Manner]:
-    """Give the annotator that labels every sampled document, and its manner."""
+def first_annotator(session: Session, present: Taxonomy, role: Role = "annotator") -> tuple[Annotator, Manner]:
+    """Give the annotator that labels every sampled document, or another role's model as one, and its manner."""
     manner = manner_of(session, present)
     source = besides(session, present, manner, []).source
-    return llm_annotator(session.project, session.model_of("annotator"), manner, source), manner
+    return llm_annotator(session.project, session.model_of(role), manner, source), manner
 
 
 def vote_annotators(session: Session, present: Taxonomy) -> list[tuple[Annotator, Manner]]:
@@ -96,21 +97,38 @@ def rule_labels(session: Session, present: Taxonomy, wanted: Sequence[str]) -> l
 def answers(
     session: Session, present: Taxonomy, annotator: Annotator, manner: Manner, documents: Sequence[Document], chat: Chat
 ) -> Iterator[Outcome[Label]]:
-    """Let an annotator label documents in its manner; nothing is saved."""
+    """Let an annotator label documents in its manner; nothing is saved.
+
+    Where prompts list what a document is offered alone, documents with like shortlists are asked about one after the other,
+    so that a server computes anew only what differs.
+    """
     if manner.top_down:
         return annotate_by_level(documents, taxonomy=present, annotator=annotator, chat=chat, project=session.project)
     beside = besides(session, present, manner, [document.text_hash for document in documents])
+    if not manner.list_all:
+        place = {category.category_id: number for number, category in enumerate(present.leaves)}
+        documents = sorted(documents, key=lambda document: [place[one.category_id] for one in beside.offered[document.text_hash]])
     return annotate(documents, taxonomy=present, annotator=annotator, chat=chat, project=session.project, manner=manner, beside=beside)
 
 
-def ask(session: Session, present: Taxonomy, annotator: Annotator, manner: Manner, wanted: Sequence[str], what: str, *, needed: bool) -> int:
+def ask(
+    session: Session,
+    present: Taxonomy,
+    annotator: Annotator,
+    manner: Manner,
+    wanted: Sequence[str],
+    what: str,
+    *,
+    needed: bool,
+    role: Role = "annotator",
+) -> int:
     """Let an annotator label those of some texts that it has not labelled; a budget that is reached stops the run where the labels are not needed.
 
     :return: number of texts that were asked about.
     """
     key, made = {"taxonomy_id": present.taxonomy_id, "annotator_id": annotator.annotator_id}, 0
     pending = session.store.pending("labels", key, among=wanted)
-    outcomes = answers(session, present, annotator, manner, session.store.texts(pending), session.annotator)
+    outcomes = answers(session, present, annotator, manner, session.store.texts(pending), session.chat_of(role))
     spec = f"{present.taxonomy_id} {annotator.annotator_id}"
     try:
         for outcome in session.progress.track(outcomes, total=len(pending), what=what, size=lambda o: len(o.records) + len(o.failures)):

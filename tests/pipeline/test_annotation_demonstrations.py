@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.annotation.demonstrations import DUPLICATE, RELIABLE, Demonstration, Pool, choose_demonstrations, fixed_demonstrations, shown_beside
+from pipeline.annotation.demonstrations import DUPLICATE, RELIABLE, Demonstration, Pool, choose_demonstrations
 
 Rows = npt.NDArray[np.floating[Any]]
 Entry = tuple[str, str, float, float]  # text hash, category, probability, degrees from the east
@@ -79,8 +79,6 @@ def test_only_categories_of_the_shortlist_are_shown() -> None:
 def test_an_empty_pool_has_nothing_to_show() -> None:
     empty = pool_of()
     assert choose(empty, 3) == []
-    assert fixed_demonstrations(empty, categories=["c:1"]) == []
-    assert shown_beside(HERE, "own", [], empty) == []
 
 
 def test_columns_of_different_lengths_are_refused() -> None:
@@ -126,46 +124,3 @@ def test_as_many_are_shown_as_the_rules_allow_of_at_least_two_labels_from_near_t
     assert len({one.category_id for one in chosen}) >= min(2, len(there))
     nearness = [int(one.text_hash.split(":")[1]) for one in chosen]
     assert nearness == sorted(nearness, reverse=True)
-
-
-CLEAR = (
-    ("a-edge", "c:a", 1.0, 0.0),
-    ("a-clear", "c:a", 1.0, 32.0),
-    ("a-other", "c:a", 1.0, 60.0),
-    ("a-unsure", "c:a", 0.3, 30.0),
-    ("b-clear", "c:b", 1.0, 150.0),
-    ("b-edge", "c:b", 0.9, 180.0),
-    ("b-same", "c:b", 0.9, 128.0),
-)
-
-
-def test_the_fixed_set_has_the_clearest_of_each_category_in_the_order_given() -> None:
-    pool = pool_of(*CLEAR)
-    assert hashes_of(fixed_demonstrations(pool, categories=["c:b", "c:missing", "c:a"])) == ["b-clear", "a-clear"]
-    assert hashes_of(fixed_demonstrations(pool, categories=["c:a", "c:b"], per_category=2)) == ["a-clear", "b-clear", "a-other", "b-same"]
-    everything = fixed_demonstrations(pool, categories=["c:a", "c:b"], per_category=9)
-    assert len(everything) == len(set(hashes_of(everything))) == 6, "each is shown once, and the unsure one never"
-
-
-def test_the_fixed_set_has_no_near_duplicates_across_categories() -> None:
-    pool = pool_of(("a", "c:a", 1.0, 0), ("b-copy", "c:b", 1.0, 5), ("b-other", "c:b", 1.0, 85))
-    assert hashes_of(fixed_demonstrations(pool, categories=["c:a", "c:b"], per_category=1)) == ["a", "b-other"]
-
-
-def test_a_document_of_the_fixed_set_or_like_one_does_not_see_it() -> None:
-    pool = pool_of(*CLEAR)
-    fixed = fixed_demonstrations(pool, categories=["c:a", "c:b"])
-    assert shown_beside(at(90), "new", fixed, pool) == fixed
-    assert hashes_of(shown_beside(at(90), "b-clear", fixed, pool)) == ["a-clear"], "the same text, whatever its vector"
-    assert hashes_of(shown_beside(at(40), "new", fixed, pool)) == ["b-clear"], "8 degrees from a-clear"
-
-
-@given(ENTRIES, st.integers(1, 3), st.randoms(use_true_random=False))
-@settings(max_examples=50, deadline=None)
-def test_the_fixed_set_is_balanced_and_does_not_depend_on_the_order_of_the_pool(entries: list[Entry], each: int, random: Any) -> None:
-    categories = ["c:2", "c:1", "c:4", "c:3"]
-    fixed = fixed_demonstrations(pool_of(*entries), categories=categories, per_category=each)
-    assert max(Counter(one.category_id for one in fixed).values(), default=0) <= each
-    assert len(set(hashes_of(fixed))) == len(fixed)
-    again = fixed_demonstrations(pool_of(*random.sample(entries, len(entries))), categories=categories, per_category=each)
-    assert again == fixed

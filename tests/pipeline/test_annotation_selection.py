@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.annotation.selection import NEAR, POOL, Gain, class_reliability, gain_is_noise, is_enough, next_batch, spread_seeds
+from pipeline.annotation.selection import NEAR, POOL, Gain, gain_is_noise, is_enough, next_batch, spread_seeds
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -182,18 +182,6 @@ def test_a_category_that_the_student_knows_nothing_of_takes_no_place() -> None:
 def test_columns_that_do_not_fit_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         next_batch(np.full((3, 2), 0.5), np.array([0]), count=1, seed=0, **wrong)
-
-
-# --- reliability -----------------------------------------------------------------------------------------------------
-
-
-def test_reliability_worked_by_hand() -> None:
-    labels = np.array([0, 0, 0, 1, -1])
-    predicted = np.eye(3)[[0, 0, 1, 1, 2]]
-    average = (3 + 1) / (4 + 2)
-    assert class_reliability(labels, predicted) == pytest.approx([(2 + 4 * average) / 7, (1 + 4 * average) / 5, average])
-    with pytest.raises(ValueError, match="Expected 5 rows"):
-        class_reliability(labels, predicted[:4])
 
 
 # --- when it is enough -----------------------------------------------------------------------------------------------

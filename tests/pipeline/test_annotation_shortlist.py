@@ -12,15 +12,12 @@ from hypothesis import strategies as st
 from pipeline.annotation.shortlist import (
     CARD,
     ShortlistLength,
-    asking_order,
     card_texts,
     choose_length,
     length_as_given,
     rank_categories,
     recall_curve,
     recall_points,
-    share_ranks,
-    shared_ranks_of_known,
     shortlist_for,
 )
 from pipeline.intervals import wilson
@@ -241,60 +238,3 @@ def test_a_shortlist_is_in_the_order_of_the_taxonomy() -> None:
     assert shortlist_for(places(2, 4, 0, 3, 1), 3, CATEGORIES) == shortlist_for(places(4, 0, 2, 1, 3), 3, CATEGORIES)
     with pytest.raises(ValueError, match="ranks are of 3 categories and 5 were given"):
         shortlist_for(places(2, 0, 1), 2, CATEGORIES)
-
-
-def test_equal_shortlists_are_asked_side_by_side() -> None:
-    ranks = np.asarray([[2, 1, 0], [0, 1, 2], [1, 2, 0], [1, 0, 2]])
-    assert asking_order(ranks, 2).tolist() == [1, 3, 0, 2], "those of 0 and 1 first, then those of 1 and 2; equals in their order"
-
-
-@given(RANKS, st.integers(1, 8))
-@settings(max_examples=50, deadline=None)
-def test_the_asking_order_has_each_document_once_and_each_shortlist_in_one_piece(ranks: Ints, length: int) -> None:
-    order = asking_order(ranks, length)
-    assert sorted(order.tolist()) == list(range(len(ranks)))
-    shortlists = [tuple(sorted(ranks[place, :length].tolist())) for place in order]
-    assert shortlists == sorted(shortlists)
-
-
-def test_shared_ranks_are_those_of_most_documents_with_the_same_best() -> None:
-    ranks = np.asarray([[0, 1, 2, 3], [0, 1, 3, 2], [0, 3, 1, 2], [2, 0, 1, 3]])
-    assert share_ranks(ranks).tolist() == [[0, 1, 3, 2]] * 3 + [[2, 0, 1, 3]]
-    divided = np.asarray([[0, 2, 1, 3], [0, 3, 1, 2]])
-    assert share_ranks(divided).tolist() == [[0, 2, 3, 1]] * 2, "second for one document counts for more than third for both"
-
-
-@given(RANKS, st.randoms(use_true_random=False))
-@settings(max_examples=50, deadline=None)
-def test_documents_share_ranks_with_those_of_the_same_best_alone(ranks: Ints, random: Any) -> None:
-    shared = share_ranks(ranks)
-    assert shared[:, 0].tolist() == ranks[:, 0].tolist()
-    assert all(sorted(row) == list(range(ranks.shape[1])) for row in shared.tolist())
-    assert len(np.unique(shared, axis=0)) == len(np.unique(ranks[:, 0]))
-    order = random.sample(range(len(ranks)), len(ranks))
-    assert share_ranks(ranks[order]).tolist() == shared[order].tolist()
-
-
-def test_ranks_are_shared_with_the_documents_of_the_source() -> None:
-    source = np.asarray([[0, 2, 1], [0, 2, 1], [1, 0, 2]])
-    ranks = np.asarray([[0, 1, 2], [1, 2, 0], [2, 1, 0]])
-    assert share_ranks(ranks, source=source).tolist() == [[0, 2, 1], [1, 0, 2], [2, 1, 0]], "none of the source has 2 as its best"
-
-
-def test_the_ranks_of_known_documents_are_those_of_unlabelled_ones_like_them() -> None:
-    cards, known = unit(EAST, NORTH, UP), unit([5, 1, 0], [1, 5, 0])
-    vectors = unit([5, 1, 2], [5, 1, 2], [1, 5, 2])
-    ranks = shared_ranks_of_known(vectors, cards, known=known, known_labels=places(0, 1))
-    assert ranks.tolist() == [[0, 2, 1], [1, 2, 0]], "by their own cards alone 1 and 0 would be second"
-
-
-@given(corpora(), st.integers(2, 4), st.data())
-@settings(max_examples=50, deadline=None)
-def test_a_known_document_is_ranked_without_its_label(corpus: tuple[Rows, Rows, Rows, Ints], folds: int, data: st.DataObject) -> None:
-    vectors, cards, known, labels = corpus
-    ranks = shared_ranks_of_known(vectors, cards, known=known, known_labels=labels, folds=folds)
-    place = data.draw(st.integers(0, len(known) - 1))
-    changed = labels.copy()
-    changed[place] = data.draw(st.integers(0, len(cards) - 1))
-    assert shared_ranks_of_known(vectors, cards, known=known, known_labels=changed, folds=folds)[place].tolist() == ranks[place].tolist()
-    assert all(sorted(row) == list(range(len(cards))) for row in ranks.tolist())

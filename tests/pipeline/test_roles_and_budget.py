@@ -73,6 +73,29 @@ def test_another_annotator_makes_the_labels_anew_and_keeps_the_taxonomy(
     assert len(server.requests) - asked == 60
 
 
+def test_a_stronger_generator_checks_the_promise_and_labels_what_neither_student_nor_annotator_is_sure_of(
+    make_project: Callable[..., Project], server: ScriptedServer, tmp_path: Path
+) -> None:
+    limits = {"sample": 60, "reordered": 0, "promise": {"accuracy": 0.7, "checks": 40, "asked": 10}}
+    with serve_script() as other:
+        other.script = knowing_script()
+        other.pages["/v1/models"] = '{"data": [{"id": "weak"}]}'
+        project = make_project(engine=joined(server), annotator=joined(other) | {"model": "weak"}, annotation=limits)
+        run_to_the_end(project, tmp_path / "store")
+        store = Store.open(tmp_path / "store")
+        labelled = dict(store.rows("select model, count(*) from llm_calls where purpose = 'annotate' and outcome = 'ok' group by 1"))
+        thresholds = store.rows(
+            "select kind, promised, delta, checked, share from thresholds left join annotators using (annotator_id) order by kind"
+        )
+        asked = len(server.requests) + len(other.requests)
+        run_to_the_end(project, tmp_path / "store", "again")
+        assert len(server.requests) + len(other.requests) == asked
+    assert 60 < labelled["weak"] <= 70, "the annotator labels the sample, and of the others those that the student is least sure of"
+    assert 0 < labelled["m"] <= 40 + 10, "the generator checks, and labels what is left of these"
+    assert [(kind, promised, delta) for kind, promised, delta, _, _ in thresholds] == [("llm", 0.7, 0.025), (None, 0.7, 0.025)]
+    assert all(0 <= share <= 1 for *_, share in thresholds)
+
+
 def test_what_a_stage_asked_is_in_the_tables(make_project: Callable[..., Project], server: ScriptedServer, tmp_path: Path) -> None:
     server.pages["/version"] = '{"version": "0.11.2"}'
     prices = {"input": 1000.0, "output": 1000.0}
