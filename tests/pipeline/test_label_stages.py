@@ -1,6 +1,7 @@
 """Labels as a run makes them: rules, votes, evidence, known labels, shortlists, sets and the cascade, in real tables."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,25 @@ def test_a_shortlist_and_demonstrations_name_another_annotator(given_project: Ma
         ((settings,),) = session.store.rows("select settings from annotators where kind = 'llm'")
     assert '"demonstrations":2' in settings
     assert '"beside":' in settings
+
+
+def test_a_thousand_categories_are_offered_a_few_at_a_time_and_like_prompts_side_by_side(given_project: MakeProject, tmp_path: Path) -> None:
+    project = given_project(recall=0.9)
+    fillers = "".join(f"Subject {number},Messages about the matter of subject {number}\n" for number in range(996))
+    (project.folder / "given.csv").write_text(GIVEN + fillers)
+    chat = ScriptedChat(by_topic)
+    with tiny_session(project, tmp_path / "s", chat=chat) as session:
+        run_all(session, until="labels")
+        leaves = {category.category_id for category in current_taxonomy(session).leaves}
+        chosen = session.store.rows("select category_id from labels join annotators using (annotator_id) where kind = 'llm'")
+    asked = [question for question in chat.questions if question.purpose == "annotate"]
+    assert len(leaves) == 1000
+    assert len(chosen) == len(asked) == 60
+    assert all(category is None or category in leaves for (category,) in chosen)
+    assert all(len(question.form.options) <= 21 for question in asked if isinstance(question.form, Choice))
+    lists = [question.messages[0].content for question in asked]
+    assert max(map(len, lists)) < 3000
+    assert sum(one != other for one, other in pairwise(lists)) == len(set(lists)) - 1, "equal lists are asked about one after the other"
 
 
 def test_all_that_apply_are_given_and_scored_as_sets(given_project: MakeProject, tmp_path: Path) -> None:
