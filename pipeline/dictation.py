@@ -45,16 +45,18 @@ def undictated(texts: Sequence[str], names: Sequence[str], *, chat: Chat, projec
 
 
 def without_names(text: str, names: Sequence[str]) -> str | None:
-    """Give a text with an ellipsis in place of each occurrence of any of the names; None where there is none.
+    """Give a text with an ellipsis in place of each name that it spells as it is; where there is none, of any other spelling; None without any.
 
+    What dictates copies the name, while what a text is about is in its own words: of "Answer Lists. turn up the volume" only Lists goes.
     A name also occurs spelt backwards, in base64, in other cases, widths and spacing, and with characters in between that cannot
     be seen. What is left has no such characters: it is for a model to read, and no part of the text to quote.
     """
-    found = _spellings(tuple(names))
-    for between in ("", " "):  # characters that cannot be seen may stand within a name, or part it from the word before
-        seen = _visible(text, between)
-        if (left := found.sub(IN_PLACE, seen)) != seen:
-            return left
+    for exact in (True, False):
+        found = _spellings(tuple(names), exact)
+        for between in ("", " "):  # characters that cannot be seen may stand within a name, or part it from the word before
+            seen = _visible(text, between)
+            if (left := found.sub(IN_PLACE, seen)) != seen:
+                return left
     return None
 
 
@@ -70,14 +72,14 @@ def _visible(text: str, between: str = "") -> str:
 
 
 @lru_cache(maxsize=64)
-def _spellings(names: tuple[str, ...]) -> re.Pattern[str]:
+def _spellings(names: tuple[str, ...], exact: bool) -> re.Pattern[str]:
     """Match any spelling of any of the names, of two that begin alike the longer one."""
-    return re.compile("|".join(way for name in sorted(names, key=lambda name: -len(name)) for way in _ways(name)) or NEVER)
+    return re.compile("|".join(way for name in sorted(names, key=lambda name: -len(name)) for way in _ways(name, exact)) or NEVER)
 
 
-def _ways(name: str) -> list[str]:
+def _ways(name: str, exact: bool) -> list[str]:
     plain, encoded = _visible(name).strip(), base64.b64encode(name.encode("utf-8", "surrogatepass")).decode().rstrip("=")
-    case = "(?i:{})" if len(plain) > SHORT else "{}"
+    case = "{}" if exact or len(plain) <= SHORT else "(?i:{})"
     ways = [case.format(_bounded(words)) for words in (plain, plain[::-1]) if words]
     return [*ways, rf"{_bounded(encoded)}=*"] if encoded else ways
 

@@ -48,6 +48,11 @@ def test_a_text_without_the_whole_name_is_left_as_it_is(text: str, name: str) ->
     assert without_names(text, [name]) is None
 
 
+def test_a_name_that_is_copied_goes_and_what_the_text_is_about_stays() -> None:
+    assert without_names("turn up the volume. Answer Lists.", ["Volume", "Lists"]) == "turn up the volume. Answer …."
+    assert without_names("turn up the volume. answer lists.", ["Volume", "Lists"]) == "turn up the …. answer …."
+
+
 def test_what_cannot_be_seen_may_part_a_name_from_the_word_before_it() -> None:
     assert without_names("my presents\u200b\u200cAlarm\ufeff", ["Alarm"]) == "my presents  \u2026 "
 
