@@ -1,9 +1,9 @@
 """Measures the taxonomy that is induced, on gold-labelled corpora, with the embedded model: three candidates, and the one selected.
 
 The steps are those of a run: the facet's question, a phrase a sampled document, three candidates with other orders and
-seeds, their review, the selection on documents that made none of them. All other documents are then assigned by logistic
-regression on the vectors of their texts, learnt from the groups. With the size asked for, names change no group, so that
-there the groups alone are made; with the size chosen, the whole induction is run.
+seeds, their review, the selection on documents that made none of them. All other documents are then assigned as a student
+learns it: the groups spread over the vectors of all texts (`pipeline.students.spread`). With the size asked for, names
+change no group, so that there the groups alone are made; with the size chosen, the whole induction is run.
 
 `taxonomy.py --data FOLDER --state FOLDER --out FILE` prints each taxonomy and a table and writes the figures as JSON. Answers
 are kept in the state folder, so that a second run asks nothing.
@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 from corpora import Corpus, add_data_option, find_corpora, read_corpus, what_is_missing
 from rivals import Labels, kmeans_labels, scores
-from sklearn.linear_model import LogisticRegression
 
 from pipeline.embedding import SentenceEmbedder
 from pipeline.engine_settings import EngineSettings
@@ -30,6 +29,7 @@ from pipeline.serving.contract import Chat
 from pipeline.serving.engines import open_chat
 from pipeline.settings import MAIN, Project
 from pipeline.store import Store, StoreLedger
+from pipeline.students import TrainingSet, spread
 from pipeline.taxonomy import Sample, describe, induction, make_sample, measure_candidates, select, summarise, write_facet
 from pipeline.taxonomy.agreement import stability
 from pipeline.taxonomy.candidates import measure
@@ -38,7 +38,6 @@ from pipeline.taxonomy.grouping import group
 SEEDS = (0, 1, 2)
 CAP = 100  # most categories where the size is chosen
 VALIDATION = 40  # documents
-C = 3.0  # of the logistic regression
 Matrix = npt.NDArray[np.float32]
 
 
@@ -141,10 +140,15 @@ def _members(taxonomy: Taxonomy) -> dict[str, str]:
 
 
 def _assigned(labels: Mapping[str, str], place: Mapping[str, int], vectors: Matrix) -> Labels:
-    """Assign all documents by what the grouped ones say."""
-    rows = [place[text] for text in labels]
-    model = LogisticRegression(C=C, class_weight="balanced", max_iter=500).fit(vectors[rows], list(labels.values()))
-    return [str(label) for label in model.predict(vectors)]
+    """Assign all documents by what the grouped ones say and by how the others lie around them."""
+    rows = np.array([place[text] for text in labels])
+    others = np.setdiff1d(np.arange(len(vectors)), rows)
+    groups = sorted(set(labels.values()))
+    known = np.eye(len(groups))[[groups.index(label) for label in labels.values()]]
+    spread_out = spread(TrainingSet(tuple(groups), vectors[rows], known, vectors[others])).argmax(axis=1)
+    assigned = np.empty(len(vectors), dtype=int)
+    assigned[np.concatenate([rows, others])] = spread_out
+    return [groups[group] for group in assigned]
 
 
 def _show(corpus: Corpus, found: Mapping[str, Any]) -> None:
