@@ -121,7 +121,7 @@ def _ours(session: Session, asked: list[str], gold: dict[str, set[str]]) -> dict
     names = {category.category_id: category.name for category in present.leaves}
     raw = session.store.labels(present.taxonomy_id, session.store.current("llm_annotator_id") or "")
     made = session.store.labels(present.taxonomy_id, session.store.current("teacher_annotator_id") or "")
-    scored = scored_probabilities(raw, (), list(names))
+    scored = scored_probabilities(raw, Grounds(), list(names))
     batch = {text: names[list(names)[int(row.argmax())]] for text, row in scored.items()}
     accuracy = {
         "raw": {label.text_hash: names.get(label.category_id or "") for label in raw},
@@ -157,7 +157,7 @@ def _calibrated(session: Session, raw: list[Label], gold: dict[str, set[str]], n
     for seed in range(REPEATS):
         order = np.random.default_rng(seed).permutation(len(raw))
         known = {raw[place].text_hash: tuple(ids[one] for one in sorted(gold[raw[place].text_hash])) for place in order[:KNOWN]}
-        own = Grounds(votes=grounds.votes, cross=grounds.cross, known=known)
+        own = Grounds(votes=grounds.votes, cards=grounds.cards, cross=grounds.cross, known=known)
         llm = session.store.annotator(raw[0].annotator_id)
         annotator = teacher_annotator(llm, raw, own, manner=Judgement(several=True), seed=seed)
         taught = teach(raw, own, categories=list(names), annotator=annotator, manner=Judgement(several=True), seed=seed)

@@ -1,8 +1,9 @@
 """The teacher: labels with probabilities, made of a model's own scores and of all else that is known of the documents.
 
 In this order, each on log-probabilities over the categories: the scores of one or several votes, without what each leans
-to (batch calibration; Zhou et al., ICLR 2024); what rules said, by how often each is right; what a student predicts that
-did not see the label. The sum is calibrated on known labels where there are enough, else on the student's agreement.
+to (batch calibration; Zhou et al., ICLR 2024); how like the text is to each category's card, by as much as that and the
+votes agree; what rules said, by how often each is right; what a student predicts that did not see the label. The sum is
+calibrated on known labels where there are enough, else on the student's agreement.
 """
 
 import math
@@ -23,7 +24,8 @@ from pipeline.records import Annotator, Label
 __all__ = ["Grounds", "Judgement", "Taught", "batch_labels", "scored_probabilities", "teach", "teacher_annotator", "unsure_texts"]
 
 Floats = npt.NDArray[np.float64]
-METHOD = 2  # raise it whenever labels would come out otherwise from the same grounds
+METHOD = 3  # raise it whenever labels would come out otherwise from the same grounds
+SHARPNESS = 40.0  # how fast the odds fall with the cosine to a card, where cards and votes always agree
 CROSS = 0.5  # of the student's log-probabilities: it learnt from the same labels, so that it is no second witness
 LEAST = 1e-4  # probability that the student leaves to a category it never saw
 
@@ -32,15 +34,18 @@ LEAST = 1e-4  # probability that the student leaves to a category it never saw
 class Grounds:
     """What is known beside the plain labels, each for some texts, by hash.
 
-    `votes` are further labels of the same texts, one list an annotator; `hints` (k,) log-likelihoods of what rules said;
+    `votes` are further labels of the same texts, one list an annotator; `cards` (k,) cosines of the text with the categories' cards,
+    for all texts or none; `hints` (k,) log-likelihoods of what rules said;
     `cross` (k,) log-probabilities by a student that did not see the label; `known` the right categories, none where none fits.
     """
 
     votes: Sequence[Sequence[Label]] = ()
+    cards: Mapping[str, Floats] = field(default_factory=dict)
     hints: Mapping[str, Floats] = field(default_factory=dict)
     cross: Mapping[str, Floats] = field(default_factory=dict)
     known: Mapping[str, Sequence[str]] = field(default_factory=dict)
     crossed_by: str = ""  # hash of what beside these labels makes the student
+    cards_by: str = ""  # hash of what makes the cosines
 
 
 @dataclass(frozen=True)
@@ -60,13 +65,13 @@ class Taught:
     judged_by_known: int
 
 
-def scored_probabilities(labels: Sequence[Label], votes: Sequence[Sequence[Label]], categories: Sequence[str]) -> dict[str, Floats]:
-    """Give each scored label's probabilities (k,) over the categories, without what its annotators lean to; uncalibrated.
+def scored_probabilities(labels: Sequence[Label], grounds: Grounds, categories: Sequence[str]) -> dict[str, Floats]:
+    """Give each scored label's probabilities (k,) over the categories, by votes and cards alone; uncalibrated.
 
     Texts that no category fits, by the model's own word, are left out.
     """
     scored = [label for label in labels if label.scores is not None and _none(label) < NONE_AT]
-    rows = _without_leaning(scored, votes, categories, scored) if scored else ()
+    rows = _heard(scored, grounds, categories) if scored else ()
     return {label.text_hash: np.exp(row - logsumexp(row)) for label, row in zip(scored, rows, strict=True)}
 
 
@@ -88,7 +93,7 @@ def batch_labels(labels: Sequence[Label], sample: Sequence[Label], *, categories
 
 def unsure_texts(labels: Sequence[Label], *, categories: Sequence[str], below: float) -> list[str]:
     """Give the texts whose best category is less probable than `below`, the least sure first; those without scores are not known to be."""
-    best = {text: float(row.max()) for text, row in scored_probabilities(labels, (), categories).items()}
+    best = {text: float(row.max()) for text, row in scored_probabilities(labels, Grounds(), categories).items()}
     return sorted((text for text, probability in best.items() if probability < below), key=lambda text: (best[text], text))
 
 
@@ -98,12 +103,12 @@ def teacher_annotator(llm: Annotator, labels: Sequence[Label], grounds: Grounds,
     The student in cross-validation is made of these labels and of what `crossed_by` names, and need not be trained to know the id.
     """
     settings: dict[str, Any] = {
-        "method": METHOD, "weight": LEANING, "cross": CROSS, "none_at": NONE_AT, "abstain": manner.abstain,
+        "method": METHOD, "weight": LEANING, "cards": SHARPNESS, "cross": CROSS, "none_at": NONE_AT, "abstain": manner.abstain,
         "several": manner.several, "from": llm.annotator_id, "seed": seed,
     }  # fmt: skip
     made_of = [
         [_spelled(label) for label in labels], [[_spelled(label) for label in vote] for vote in grounds.votes],
-        [[key, np.round(row, 6).tolist()] for key, row in sorted(grounds.hints.items())], grounds.crossed_by,
+        [[key, np.round(row, 6).tolist()] for key, row in sorted(grounds.hints.items())], grounds.crossed_by, grounds.cards_by,
         [[key, list(names)] for key, names in sorted(grounds.known.items())],
     ]  # fmt: skip
     return Annotator(content_id("annotator", ["teacher", settings, made_of]), "teacher", llm.model, llm.prompt, settings)
@@ -118,14 +123,15 @@ def teach(labels: Sequence[Label], grounds: Grounds, *, categories: Sequence[str
     scored = [label for label in labels if label.scores is not None]
     if not scored:
         return Taught([replace(label, annotator_id=annotator.annotator_id, probability=None) for label in labels], Confidence("none"), 0)
-    scores = _without_leaning(scored, grounds.votes, categories, scored)
+    heard = _heard(scored, grounds, categories)
+    scores = heard.copy()
     for rows, weight in ((grounds.hints, 1.0), (grounds.cross, CROSS)):
         for place, label in enumerate(scored):
             if label.text_hash in rows:
                 scores[place] += weight * np.maximum(rows[label.text_hash], math.log(LEAST))
     scores -= logsumexp(scores, axis=1, keepdims=True)
     none = np.array([_none(label) for label in scored])
-    confidence, judged = _confidence(scored, scores, none < NONE_AT, grounds, categories, seed)
+    confidence, judged = _confidence(scored, scores, heard, none < NONE_AT, grounds, categories, seed)
     probabilities = confidence.apply(scores)
     if confidence.calibration.endswith("uncalibrated"):
         probabilities *= 1 - none[:, None]
@@ -140,6 +146,21 @@ def teach(labels: Sequence[Label], grounds: Grounds, *, categories: Sequence[str
         made[label.text_hash] = _label(bare, row, float(rest), categories, manner.abstain)
     plain = {label.text_hash: replace(label, annotator_id=annotator.annotator_id, probability=None) for label in labels if label.scores is None}
     return Taught([(made | plain)[label.text_hash] for label in labels], confidence, judged)
+
+
+def _heard(labels: Sequence[Label], grounds: Grounds, categories: Sequence[str]) -> Floats:
+    """Add up votes and cards; (n, k), minus infinity where not offered.
+
+    A card is as good a witness as its cosines tell texts apart, which depends on corpus and language. How often it and the votes
+    name the same category is what is known of that.
+    """
+    scores = _without_leaning(labels, grounds.votes, categories, labels)
+    if any(label.text_hash not in grounds.cards for label in labels):
+        return scores
+    cosines = np.array([grounds.cards[label.text_hash] for label in labels])
+    liked = cosines - LEANING * cosines.mean(axis=0)
+    agreement = float((liked.argmax(axis=1) == scores.argmax(axis=1)).mean())
+    return np.asarray(scores + SHARPNESS * agreement * liked)
 
 
 def _without_leaning(labels: Sequence[Label], votes: Sequence[Sequence[Label]], categories: Sequence[str], sample: Sequence[Label]) -> Floats:
@@ -168,7 +189,7 @@ def _without_leaning(labels: Sequence[Label], votes: Sequence[Sequence[Label]], 
 
 
 def _confidence(
-    labels: Sequence[Label], scores: Floats, fits: npt.NDArray[np.bool_], grounds: Grounds, categories: Sequence[str], seed: int
+    labels: Sequence[Label], scores: Floats, heard: Floats, fits: npt.NDArray[np.bool_], grounds: Grounds, categories: Sequence[str], seed: int
 ) -> tuple[Confidence, int]:
     places = {category: place for place, category in enumerate(categories)}
     judged = [n for n, label in enumerate(labels) if label.text_hash in grounds.known and fits[n]]
@@ -180,7 +201,7 @@ def _confidence(
     checked = [n for n, label in enumerate(labels) if label.text_hash in grounds.cross and fits[n]]
     if not checked or len(categories) < 2:
         return Confidence("none"), 0
-    alone = _without_leaning(labels, grounds.votes, categories, labels)[checked]  # without the student, which is the judge here
+    alone = heard[checked]  # without the student, which is the judge here
     judge = np.array([grounds.cross[labels[n].text_hash].argmax() for n in checked])
     accuracy = accuracy_from_agreement(float((alone.argmax(axis=1) == judge).mean()), options=len(categories))
     return fit_to_accuracy(scores[checked], accuracy), 0

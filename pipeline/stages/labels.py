@@ -1,5 +1,6 @@
 """The stage of the teacher: labels with probabilities, from the model's answers and all else that is known."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from pipeline.annotation import (
     Grounds,
     Judgement,
     annotator_quality,
+    card_texts,
     consensus,
     rule_hints,
     scored_probabilities,
@@ -61,20 +63,29 @@ def cited_members(session: Session, present: Taxonomy, asked: set[str]) -> dict[
 
 
 def grounds_of(session: Session, present: Taxonomy, raw: list[Label], *, crossed: bool = True) -> Grounds:
-    """Gather what is known beside the plain labels: further votes, rules, known labels and, unless left out, a student's cross-check."""
+    """Gather what is known beside the plain labels: further votes, likeness to cards, rules, known labels and a student's cross-check.
+
+    Without `crossed` the likeness and the cross-check are left out; what they are made of is in the grounds all the same.
+    """
     wanted = [label.text_hash for label in raw]
     votes = [vote for voter, _ in vote_annotators(session, present) if (vote := given_labels(session, present, voter, wanted))]
     rules = rule_labels(session, present, wanted)
     categories = [category.category_id for category in present.leaves]
     cited = cited_members(session, present, set(wanted))
     settings = session.project.student.model_dump(mode="json")
-    return Grounds(
+    embedder, cards = session.embedder.embedder_id, card_texts(present.leaves)
+    grounds = Grounds(
         votes=votes,
         hints=rule_hints(raw, rules, categories=categories),
-        cross=_cross(session, present, raw, votes, cited) if crossed else {},
-        crossed_by=content_id("cross", [METHOD, session.embedder.embedder_id, settings, sorted(cited.items())]),
         known=known_labels(session, present),
+        crossed_by=content_id("cross", [METHOD, embedder, settings, sorted(cited.items())]),
+        cards_by=content_id("cards", [embedder, cards]),
     )
+    if not crossed:
+        return grounds
+    liked = session.store.vectors(embedder, wanted).astype(np.float64) @ session.embedder.embed(cards).astype(np.float64).T
+    grounds = replace(grounds, cards=dict(zip(wanted, liked, strict=True)))
+    return replace(grounds, cross=_cross(session, present, raw, grounds, cited))
 
 
 def _panel(session: Session, present: Taxonomy, votes: list[list[Label]]) -> list[Any]:
@@ -93,10 +104,10 @@ def _panel(session: Session, present: Taxonomy, votes: list[list[Label]]) -> lis
     return [voter, *agreed, *annotator_quality(found, heard, taxonomy_id=present.taxonomy_id, names=names)]
 
 
-def _cross(session: Session, present: Taxonomy, raw: list[Label], votes: list[list[Label]], cited: dict[str, str]) -> dict[str, Row]:
+def _cross(session: Session, present: Taxonomy, raw: list[Label], grounds: Grounds, cited: dict[str, str]) -> dict[str, Row]:
     """Predict each labelled document by a student that did not see its label; nothing where there is too little to learn from."""
     categories, store, embedder = [one.category_id for one in present.leaves], session.store, session.embedder.embedder_id
-    scored = scored_probabilities(raw, votes, categories)
+    scored = scored_probabilities(raw, grounds, categories)
     taught = [text for text in scored if not is_held_out(session, text)]
     known = set(taught)
     strangers = [one.text_hash for one in raw if one.text_hash not in known]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.annotation import Grounds, Judgement, rule_hints, scored_probabilities, teach, teacher_annotator, unsure_texts
-from pipeline.annotation.teacher import CROSS
+from pipeline.annotation.teacher import CROSS, SHARPNESS
 from pipeline.choosing import LEANING, NONE_AT, NONE_FITS, mean_scores
 from pipeline.records import Annotator, Label
 
@@ -51,6 +51,34 @@ def test_a_label_of_a_case_worked_by_hand() -> None:
     assert found.calibration == "uncalibrated"
     assert found.scores is not None
     assert math.exp(found.scores[NONE]) == pytest.approx(0.1)
+
+
+def likes(*cosines: tuple[float, float]) -> dict[str, np.ndarray]:
+    return {f"text:{place}": np.array(pair) for place, pair in enumerate(cosines, start=1)}
+
+
+def test_likeness_to_the_cards_counts_by_how_often_it_agrees_with_the_votes() -> None:
+    labels = [scored("1", a=0.6, b=0.3, none=0.1), scored("2", a=0.3, b=0.6, none=0.1)]
+    mean = math.sqrt(0.6 * 0.3) ** LEANING  # the same for both categories, so that it falls out
+    agreeing = taught(labels, Grounds(cards=likes((0.5, 0.3), (0.2, 0.4))))[0]
+    usual = 0.35 * LEANING
+    odds = (0.6 / mean) / (0.3 / mean) * math.exp(SHARPNESS * 1.0 * ((0.5 - usual) - (0.3 - usual)))
+    assert agreeing.probability == pytest.approx(0.9 * odds / (1 + odds), rel=1e-6)
+    half = taught(labels, Grounds(cards=likes((0.5, 0.3), (0.4, 0.3))))[0]
+    assert (half.probability or 1) < (agreeing.probability or 0)
+    contradicting = taught(labels, Grounds(cards=likes((0.2, 0.5), (0.5, 0.2))))
+    assert [label.scores for label in contradicting] == [label.scores for label in taught(labels)], "a card that never agrees says nothing"
+
+
+def test_likeness_that_is_not_known_of_every_text_is_left_out() -> None:
+    labels = [scored("1", a=0.6, b=0.3, none=0.1), scored("2", a=0.3, b=0.6, none=0.1)]
+    assert taught(labels, Grounds(cards=likes((0.9, 0.1)))) == taught(labels)
+
+
+def test_what_makes_the_likeness_makes_another_teacher() -> None:
+    labels = [scored("1", a=0.6, b=0.3, none=0.1)]
+    one, other = (teacher_annotator(LLM, labels, Grounds(cards_by=by), manner=Judgement(), seed=1) for by in ("one", "other"))
+    assert one.annotator_id != other.annotator_id
 
 
 SCORES = st.lists(st.floats(0.001, 1.0), min_size=3, max_size=3).map(lambda values: [value / sum(values) for value in values])
@@ -155,7 +183,7 @@ def test_a_teacher_is_another_annotator_for_other_grounds() -> None:
 def test_the_least_sure_texts_come_first_and_those_that_nothing_fits_are_left_out() -> None:
     labels = [scored("sure", a=0.98, b=0.01, none=0.01), scored("close", a=0.7, b=0.29, none=0.01), scored("none", a=0.1, b=0.1, none=0.8)]
     assert unsure_texts(labels, categories=CATEGORIES, below=0.8) == ["text:close"]
-    assert set(scored_probabilities(labels, (), CATEGORIES)) == {"text:sure", "text:close"}
+    assert set(scored_probabilities(labels, Grounds(), CATEGORIES)) == {"text:sure", "text:close"}
 
 
 def test_a_rule_counts_by_how_often_it_is_right() -> None:
