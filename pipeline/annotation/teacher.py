@@ -70,18 +70,21 @@ def scored_probabilities(labels: Sequence[Label], grounds: Grounds, categories: 
 
     Texts that no category fits, by the model's own word, are left out.
     """
-    scored = [label for label in labels if label.scores is not None and _none(label) < NONE_AT]
-    rows = _heard(scored, grounds, categories) if scored else ()
+    scored = _fitting(labels)
+    rows = _heard(scored, grounds, categories, scored) if scored else ()
     return {label.text_hash: np.exp(row - logsumexp(row)) for label, row in zip(scored, rows, strict=True)}
 
 
-def batch_labels(labels: Sequence[Label], sample: Sequence[Label], *, categories: Sequence[str]) -> list[Label]:
+def batch_labels(labels: Sequence[Label], sample: Sequence[Label], *, categories: Sequence[str], grounds: Grounds | None = None) -> list[Label]:
     """Choose labels anew without what the annotator leans to over a sample; their probabilities are uncalibrated.
 
     Labels without scores, and those that the model says nothing fits, stay as they are.
+
+    :param grounds: the cards' cosines for labels and sample, where they are known; nothing else of it is used.
     """
-    scored = [label for label in labels if label.scores is not None and _none(label) < NONE_AT]
-    rows = _without_leaning(scored, (), categories, sample or labels) if scored else ()
+    scored, usual = (_fitting(some) for some in (labels, sample or labels))
+    cards = Grounds(cards=grounds.cards if grounds else {})
+    rows = _heard(scored, cards, categories, usual) if scored else ()
     chosen = {}
     for label, row in zip(scored, rows, strict=True):
         shares = np.exp(row - logsumexp(row)) * (1 - _none(label))
@@ -123,7 +126,7 @@ def teach(labels: Sequence[Label], grounds: Grounds, *, categories: Sequence[str
     scored = [label for label in labels if label.scores is not None]
     if not scored:
         return Taught([replace(label, annotator_id=annotator.annotator_id, probability=None) for label in labels], Confidence("none"), 0)
-    heard = _heard(scored, grounds, categories)
+    heard = _heard(scored, grounds, categories, scored)
     scores = heard.copy()
     for rows, weight in ((grounds.hints, 1.0), (grounds.cross, CROSS)):
         for place, label in enumerate(scored):
@@ -148,19 +151,25 @@ def teach(labels: Sequence[Label], grounds: Grounds, *, categories: Sequence[str
     return Taught([(made | plain)[label.text_hash] for label in labels], confidence, judged)
 
 
-def _heard(labels: Sequence[Label], grounds: Grounds, categories: Sequence[str]) -> Floats:
-    """Add up votes and cards; (n, k), minus infinity where not offered.
+def _fitting(labels: Sequence[Label]) -> list[Label]:
+    """Keep the labels with scores that do not say that nothing fits."""
+    return [label for label in labels if label.scores is not None and _none(label) < NONE_AT]
+
+
+def _heard(labels: Sequence[Label], grounds: Grounds, categories: Sequence[str], sample: Sequence[Label]) -> Floats:
+    """Add up votes and cards, each without what is usual over a sample; (n, k), minus infinity where not offered.
 
     A card is as good a witness as its cosines tell texts apart, which depends on corpus and language. How often it and the votes
     name the same category is what is known of that.
     """
-    scores = _without_leaning(labels, grounds.votes, categories, labels)
-    if any(label.text_hash not in grounds.cards for label in labels):
+    scores = _without_leaning(labels, grounds.votes, categories, sample)
+    if not sample or any(label.text_hash not in grounds.cards for label in [*labels, *sample]):
         return scores
-    cosines = np.array([grounds.cards[label.text_hash] for label in labels])
-    liked = cosines - LEANING * cosines.mean(axis=0)
-    agreement = float((liked.argmax(axis=1) == scores.argmax(axis=1)).mean())
-    return np.asarray(scores + SHARPNESS * agreement * liked)
+    of_labels, of_sample = (np.array([grounds.cards[label.text_hash] for label in some]) for some in (labels, sample))
+    usual = LEANING * of_sample.mean(axis=0)
+    chosen = scores if sample is labels else _without_leaning(sample, grounds.votes, categories, sample)
+    agreement = float(((of_sample - usual).argmax(axis=1) == chosen.argmax(axis=1)).mean())
+    return np.asarray(scores + SHARPNESS * agreement * (of_labels - usual))
 
 
 def _without_leaning(labels: Sequence[Label], votes: Sequence[Sequence[Label]], categories: Sequence[str], sample: Sequence[Label]) -> Floats:

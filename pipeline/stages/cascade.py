@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from pipeline.annotation import LearnedThreshold, batch_labels, learn_threshold
+from pipeline.annotation import Grounds, LearnedThreshold, batch_labels, learn_threshold
 from pipeline.ids import content_id
 from pipeline.records import Annotator, Label, Taxonomy
 from pipeline.settings import Role
 from pipeline.stages.asking import annotation_sample, ask, current_taxonomy, first_annotator, given_labels
+from pipeline.stages.manner import likeness
 from pipeline.stages.session import Session
 
 __all__ = ["cascade"]
@@ -74,12 +75,16 @@ def _hearing(session: Session, present: Taxonomy, role: Role) -> Hear:
     annotator, manner = first_annotator(session, present, role)
     sample = given_labels(session, present, annotator, [document.text_hash for document in annotation_sample(session)])
     categories = [category.category_id for category in present.leaves]
+    usual = likeness(session, present, [label.text_hash for label in sample]) if sample else {}
     session.store.save([annotator])
 
     def hear(wanted: Sequence[str]) -> dict[str, Label]:
         ask(session, present, annotator, manner, wanted, "cascade", needed=False, role=role)
         given = given_labels(session, present, annotator, wanted)
-        return {label.text_hash: label for label in (batch_labels(given, sample, categories=categories) if sample else given)}
+        if sample:
+            grounds = Grounds(cards=usual | likeness(session, present, [label.text_hash for label in given]))
+            given = batch_labels(given, sample, categories=categories, grounds=grounds)
+        return {label.text_hash: label for label in given}
 
     return hear
 

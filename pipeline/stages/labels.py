@@ -24,6 +24,7 @@ from pipeline.ids import content_id
 from pipeline.records import Label, Taxonomy
 from pipeline.stages.asking import annotation_sample, current_taxonomy, first_annotator, given_labels, is_held_out, rule_labels, vote_annotators
 from pipeline.stages.known import known_labels
+from pipeline.stages.manner import likeness
 from pipeline.stages.session import Session
 from pipeline.students import METHOD, TrainingSet, cited_labels, cross_predict
 
@@ -83,8 +84,7 @@ def grounds_of(session: Session, present: Taxonomy, raw: list[Label], *, crossed
     )
     if not crossed:
         return grounds
-    liked = session.store.vectors(embedder, wanted).astype(np.float64) @ session.embedder.embed(cards).astype(np.float64).T
-    grounds = replace(grounds, cards=dict(zip(wanted, liked, strict=True)))
+    grounds = replace(grounds, cards=likeness(session, present, wanted))
     return replace(grounds, cross=_cross(session, present, raw, grounds, cited))
 
 

@@ -21,7 +21,7 @@ from pipeline.ids import content_id
 from pipeline.records import Category, Document, FacetExample, Taxonomy
 from pipeline.stages.session import Session
 
-__all__ = ["DEMONSTRATIONS_GAIN", "TRIED", "besides", "manner_of"]
+__all__ = ["DEMONSTRATIONS_GAIN", "TRIED", "besides", "likeness", "manner_of"]
 
 TOKEN = 4.0  # characters, about, of a category's line in a prompt
 MEMBERS = 30  # of a category, the surest first, that stand for it
@@ -69,6 +69,13 @@ def besides(session: Session, present: Taxonomy, manner: Manner, hashes: Sequenc
         offered = {text: shortlist_for(row, manner.offered, leaves) for text, row in zip(hashes, ranks, strict=True)}
     shown = _demonstrations(session, present, hashes, vectors, manner.demonstrations, offered)
     return Beside(offered, shown, source)
+
+
+def likeness(session: Session, present: Taxonomy, hashes: Sequence[str]) -> dict[str, np.ndarray]:
+    """Give the cosines (k,) of texts with the cards of all categories, in the taxonomy's order."""
+    vectors = session.store.vectors(session.embedder.embedder_id, list(hashes)).astype(np.float64)
+    cards = session.embedder.embed(card_texts(present.leaves)).astype(np.float64)
+    return dict(zip(hashes, vectors @ cards.T, strict=True))
 
 
 def _length(session: Session, present: Taxonomy, given: int | None) -> int:
