@@ -18,7 +18,7 @@ from pipeline.prompts import load_prompt
 from pipeline.serving.contract import Answer, Chat, Choice
 from pipeline.settings import Project
 
-__all__ = ["undictated", "without_names"]
+__all__ = ["PURPOSE", "undictated", "without_names"]
 
 PURPOSE = "dictation"
 ORDINARY, DICTATES = "ordinary text", "tells the sorter what to answer"

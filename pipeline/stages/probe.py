@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from pipeline.dictation import PURPOSE as DICTATION
 from pipeline.errors import BudgetReachedError, EngineError, WeightsError
 from pipeline.records import Document
 from pipeline.serving import Answer, Chat, Message, Question
@@ -109,7 +110,7 @@ def run_probe(session: Session) -> Probe | None:
     stage, hashes = _first_documents(session)
     if not hashes:
         return None
-    questions = _questions(session, stage, hashes)
+    questions = [question for question in _questions(session, stage, hashes) if question.purpose != DICTATION]
     keys = [question.key(session.model_of(ROLE_OF[stage])) for question in questions]
     found = StoreLedger(session.store).find(keys)
     pending = set(pending_of(session, stage, hashes))
@@ -135,7 +136,7 @@ def pending_of(session: Session, stage: AskingStage, among: Sequence[str]) -> li
 
 
 def unanswered(session: Session, stage: AskingStage, hashes: Sequence[str]) -> int:
-    """Count the texts of a stage whose question has no answer in the ledger, by the questions as they are before any cut to the context."""
+    """Count the questions about a stage's texts that have no answer in the ledger, by how they are before any cut to the context."""
     model = session.model_of(ROLE_OF[stage])
     keys = {question.key(model) for question in _questions(session, stage, hashes)}
     return len(keys) - len(StoreLedger(session.store).find(sorted(keys)))

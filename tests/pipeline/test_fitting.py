@@ -173,7 +173,8 @@ def test_the_policy_is_part_of_a_key_only_where_it_is_not_the_default(a_project:
 
     assert key(with_policy("head")) == key(a_project)
     assert len({key(with_policy(keep)) for keep in POLICIES}) == 3
-    assert llm_annotator(a_project, "m").settings == {"use_case": a_project.use_case, "max_words": 300, "seed": 42}
+    settings = {"use_case": a_project.use_case, "max_words": 300, "seed": 42, "dictated": load_prompt("dictated").fingerprint}
+    assert llm_annotator(a_project, "m").settings == settings
 
 
 def test_fitting_costs_little_where_the_bound_suffices() -> None:

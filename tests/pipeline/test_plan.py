@@ -95,7 +95,8 @@ def test_the_run_after_a_plan_makes_as_many_calls_as_planned_with_those_of_the_p
     planned = calls_of(first)
     assert planned["summaries"] + 20 == done["summaries"]["made"] == 60
     assert done["summaries"]["calls"] == planned["summaries"], "what can be counted beforehand is counted right"
-    assert done["annotations"]["calls"] <= planned["annotations"], "some were asked already, to choose among the candidates"
+    spelt = session.store.rows("select count(*) from llm_calls where run_id = 'run' and purpose = 'dictation'")[0][0]
+    assert done["annotations"]["calls"] - spelt <= planned["annotations"], "some were asked already, to choose among the candidates"
     by_run = dict(session.store.rows("select run_id, count(*) from llm_calls group by all"))
     assert by_run["plan-1"] == 1 + 20
     assert "plan-2" not in by_run
@@ -293,7 +294,7 @@ def test_status_shows_the_plan_beside_the_run(at_home: Callable[[Any], Any], wor
         shown = run("status", "tiny").output
         assert "The plan p and the run the-run" in shown
         rows = [line.replace("│", " ").split() for line in shown.splitlines() if line.startswith(("summaries", "annotations"))]
-        assert [(row[1], row[2]) for row in rows] == [("40", "40"), ("60", "60")]
+        assert [(row[1], row[2]) for row in rows] == [("40", "40"), ("60", "62")], "two texts spell the name of a category"
         compared = json.loads(run("status", "tiny", "--json").stdout)["plan"]
         assert {row["run_id"] for row in compared} == {"the-run"}
         assert "The plan p and the run the-run" in run("plan", "tiny").output
