@@ -10,25 +10,15 @@ from hypothesis import strategies as st
 from pipeline.annotation.evidence import evidence_occurs, find_evidence
 from pipeline.annotation.spans import MOST_SPANS, spans_of
 from pipeline.ids import text_hash
-from pipeline.prompts import load_prompt
 from pipeline.records import Category, Document, Label, Outcome, Taxonomy
-from pipeline.serving.contract import Answer, Chat, Choice, Line, Question
+from pipeline.serving.contract import Answer, Chat, Choice, Line
 from pipeline.settings import Project
 from pipeline.testing import ScriptedChat
 from pipeline.text import Keep, cut_words
+from tests.spans import KEEPS, LETTER, OPTION_BYTES, TEXT, changed, option, options
 from tests.tiny import last_text
 
 TAXONOMY = Taxonomy("tax:1", "review", 2, None, "what", "tnt", (Category("cat:a", "Late Parcels", "come late"), Category("cat:b", "Refunds", "")))
-LETTER = (
-    "Good morning,\nI bought two lamps on 3.5. from your shop, e.g. a red one. One came broken!\n"
-    "Please send me back what I paid for it. Please send me back the other one, too?\nThanks"
-)
-KEEPS: tuple[Keep, ...] = ("head", "tail", "both_ends")
-SIGNS = (
-    'aB9 .!?,;:\n\r\t\u2028\u3000\u3002\uff01\uff1f\u061f\u0964\u060c\u65e5\u0e01\u0915\u094d\u0301\u200d\u200b\U0001f469\U0001f44d\x85\xa0"()<|>/-'
-)
-TEXT = st.text(max_size=300) | st.text(alphabet=SIGNS, max_size=600) | st.lists(st.text(alphabet=SIGNS, max_size=40), max_size=40).map(" and ".join)
-OPTION_BYTES = load_prompt("evidence").about.max_tokens
 
 
 def document(text: str) -> Document:
@@ -42,20 +32,6 @@ def label(text: str, category: str | None = "cat:b") -> Label:
 def find(project: Project, chat: Chat, *texts: str, category: str | None = "cat:b") -> list[Outcome[Label]]:
     labels = [label(text, category) for text in texts]
     return list(find_evidence(labels, [document(text) for text in reversed(texts)], taxonomy=TAXONOMY, chat=chat, project=project))
-
-
-def changed(project: Project, **annotation: object) -> Project:
-    return project.model_copy(update={"annotation": project.annotation.model_copy(update=annotation)})
-
-
-def options(question: Question) -> tuple[str, ...]:
-    assert isinstance(question.form, Choice)
-    return question.form.options
-
-
-def option(question: Question, beginning: str) -> str:
-    """Find the option that begins so; where there is none, one that is not allowed."""
-    return next((option for option in options(question) if option.startswith(beginning)), f"no {beginning}")
 
 
 def picking(beginning: str) -> ScriptedChat:

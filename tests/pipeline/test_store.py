@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from pipeline.call_records import Call
 from pipeline.errors import StoreError
 from pipeline.ids import text_hash
-from pipeline.records import Annotator, Category, Change, Document, Evaluation, Failure, Label, Prediction, Reject, Student, Summary, Taxonomy
+from pipeline.records import Annotator, Change, Evaluation, Failure, Label, Prediction, Reject, Student, Summary
 from pipeline.store import Store, StoreLedger
 from pipeline.store.tables import TABLES
+from tests.stored import MORNING, make_document, make_taxonomy, save_texts
 
-MORNING = datetime(2026, 1, 1, 6, tzinfo=UTC)
 LAWS = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TEXT = st.text(min_size=1, max_size=30)
 
@@ -31,24 +31,6 @@ def _store(tmp_path: Path) -> Store:
 @pytest.fixture(scope="module", name="shared")
 def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     yield Store.open(tmp_path_factory.mktemp("shared") / "store")
-
-
-def make_document(doc_id: str, text: str, **fields: Any) -> Document:
-    return Document(doc_id, text_hash(text), text, f"file.csv:{doc_id}", **fields)
-
-
-def make_taxonomy(taxonomy_id: str = "taxonomy:1", **fields: Any) -> Taxonomy:
-    categories = (
-        Category("cat:a", "Refunds", "Money back", members=("text:1", "text:2")),
-        Category("cat:b", "Delivery", "Parcels"),
-        Category("cat:c", "Late", "Late parcels", parent_id="cat:b"),
-    )
-    return replace(Taxonomy(taxonomy_id, "generate", 0, None, "what", "citations", categories), **fields)
-
-
-def save_texts(store: Store, *texts: str, seen_at: datetime = MORNING) -> list[str]:
-    store.save_documents([make_document(f"d{number}", text) for number, text in enumerate(texts)], seed=1, seen_at=seen_at)
-    return [text_hash(text) for text in texts]
 
 
 CALL = Call("call:1", "run:1", "label", "m", "p", 1, 10, 4, 2, 250.0, "stop", "ok", None, '{"text": "a"}', None)

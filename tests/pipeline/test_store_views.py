@@ -1,10 +1,7 @@
 """What people read of a store: views that add up, documented tables, and a published copy that any client opens."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -12,11 +9,11 @@ import pytest
 
 from pipeline.errors import StoreError
 from pipeline.ids import text_hash
-from pipeline.records import Annotator, Category, Document, Label, Student, Taxonomy
+from pipeline.records import Annotator, Label, Student
 from pipeline.store import Store
 from pipeline.store.tables import TABLES
+from tests.stored import make_taxonomy, save_texts
 
-MORNING = datetime(2026, 1, 1, 6, tzinfo=UTC)
 VIEWS = {
     "facet_labels",
     "review_queue",
@@ -38,24 +35,6 @@ def _store(tmp_path: Path) -> Store:
 @pytest.fixture(scope="module", name="shared")
 def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     yield Store.open(tmp_path_factory.mktemp("shared") / "store")
-
-
-def make_document(doc_id: str, text: str, **fields: Any) -> Document:
-    return Document(doc_id, text_hash(text), text, f"file.csv:{doc_id}", **fields)
-
-
-def make_taxonomy(taxonomy_id: str = "taxonomy:1", **fields: Any) -> Taxonomy:
-    categories = (
-        Category("cat:a", "Refunds", "Money back", members=("text:1", "text:2")),
-        Category("cat:b", "Delivery", "Parcels"),
-        Category("cat:c", "Late", "Late parcels", parent_id="cat:b"),
-    )
-    return replace(Taxonomy(taxonomy_id, "generate", 0, None, "what", "citations", categories), **fields)
-
-
-def save_texts(store: Store, *texts: str, seen_at: datetime = MORNING) -> list[str]:
-    store.save_documents([make_document(f"d{number}", text) for number, text in enumerate(texts)], seed=1, seen_at=seen_at)
-    return [text_hash(text) for text in texts]
 
 
 def labelled_store(store: Store) -> Store:
