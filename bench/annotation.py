@@ -3,7 +3,7 @@
 Each corpus is a project of its own, run by the stages up to `labels`; beside it the plain prompt is asked: the names in a list,
 a JSON answer, no descriptions. All documents are counted: one without a valid label is wrong.
 
-`annotation.py --data FOLDER --state FOLDER --out FILE [--documents N --plain N --corpora NAME ...]` prints a table and writes the
+`annotation.py --data FOLDER --state FOLDER --out FILE [--documents N --plain N --engine JSON --corpora NAME ...]` prints a table and writes the
 figures as JSON. Answers are kept in the state folder, so that a second run asks nothing.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel
 
-from bench.corpora import Corpus, add_data_option, read_corpus
+from bench.corpora import Corpus, add_data_option, add_engine_option, read_corpus
 from bench.label_sets import read_label_set
 from bench.multi_corpora import read_languages, read_multi
 from pipeline.annotation import Grounds, Judgement, scored_probabilities, teach, teacher_annotator
@@ -66,7 +66,7 @@ def main(options: argparse.Namespace) -> None:
 
 def _measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     rows, use_case, label_set = _rows(name, options)
-    project = _project(name, rows, use_case, label_set, options.state)
+    project = _project(name, rows, use_case, label_set, options)
     began = time.monotonic()
     with Session(load_project(project), folder=options.state / "runs" / name) as session:
         for stage in list(STAGES)[: list(STAGES).index("labels") + 1]:
@@ -97,9 +97,9 @@ def _rows(name: str, options: argparse.Namespace) -> tuple[Rows, str, str]:
     return rows[: options.documents], corpus.use_case, name
 
 
-def _project(name: str, rows: Rows, use_case: str, label_set: str, state: Path) -> Path:
+def _project(name: str, rows: Rows, use_case: str, label_set: str, options: argparse.Namespace) -> Path:
     """Write a project that labels these documents under a given label set."""
-    folder = state / "projects"
+    folder = options.state / "projects"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.jsonl").open("w") as file:
         file.writelines(json.dumps({"id": row["id"], "text": row["text"], "gold": join_gold(row["labels"])}) + "\n" for row in rows)
@@ -109,7 +109,7 @@ def _project(name: str, rows: Rows, use_case: str, label_set: str, state: Path) 
         "name": name, "use_case": use_case, "corpus": {"path": f"{name}.jsonl", "id": "id", "gold": "gold"},
         "taxonomy": {"method": "given", "seeds": f"{name}.csv", "sample": 10, "validation": 10, "cards": False, "passes": 1},
         "annotation": {"sample": len(rows), "max_words": 100, "shortlist_tokens": 2000, "known": 0, "mode": "all" if name in MULTI else "primary"},
-        "students": [{"penalties": [1.0, 3.0, 10.0]}],
+        "students": [{"penalties": [1.0, 3.0, 10.0]}], "engine": options.engine,
     }  # fmt: skip
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(settings, sort_keys=False))
@@ -242,6 +242,7 @@ def _spread(values: Sequence[float]) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add_data_option(parser)
+    add_engine_option(parser)
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps answers and tables")
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
     parser.add_argument("--documents", type=int, default=500, help="documents of each corpus")

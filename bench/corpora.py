@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["SOURCES", "Corpus", "Source", "add_data_option", "find_corpora", "read_corpus", "what_is_missing"]
+__all__ = ["SOURCES", "Corpus", "Source", "add_data_option", "add_engine_option", "find_corpora", "read_corpus", "what_is_missing"]
 
 ORDER = 7  # seed of the order of the documents, the same for every benchmark
 Row = Mapping[str, Any]
@@ -106,6 +106,11 @@ def add_data_option(parser: argparse.ArgumentParser) -> None:
     """Let a benchmark be told where the corpora lie and which of them to measure on."""
     parser.add_argument("--data", type=Path, required=True, help="folder of the gold-labelled corpora, as <name>.jsonl.gz")
     parser.add_argument("--corpora", nargs="+", default=[], metavar="NAME", help=f"some of {', '.join(SOURCES)}; all when absent")
+
+
+def add_engine_option(parser: argparse.ArgumentParser) -> None:
+    """Let a benchmark be told which model answers."""
+    parser.add_argument("--engine", type=json.loads, default={}, help="the project's section engine as JSON; the embedded model when absent")
 
 
 def _path(folder: Path, name: str) -> Path:

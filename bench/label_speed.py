@@ -1,7 +1,7 @@
 """Measures how fast labels come beside asking for JSON with a rationale: the same documents' corpus, model and server, in turn in one run.
 
-`label_speed.py --data FOLDER [--documents N]` labels blocks of ag_news documents that no answer is kept of, and prints documents a second
-and generated tokens a document of both.
+`label_speed.py --data FOLDER [--documents N --block N --engine JSON]` labels blocks of ag_news documents that no answer is kept of,
+and prints documents a second and generated tokens a document of both.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
-from bench.corpora import add_data_option, read_corpus
+from bench.corpora import add_data_option, add_engine_option, read_corpus
 from bench.label_sets import read_label_set, taxonomy_of
 from pipeline.annotation import annotate, llm_annotator
 from pipeline.engine_settings import EngineSettings
@@ -22,7 +22,7 @@ from pipeline.serving.engines import open_chat
 from pipeline.settings import Project
 from pipeline.testing import MemoryLedger
 
-BLOCK, MOST = 20, 120  # documents of a turn; tokens that an answer with its rationale may take
+MOST = 120  # tokens that an answer with its rationale may take
 CORPUS = "ag_news"
 
 
@@ -40,7 +40,7 @@ def main(options: argparse.Namespace) -> None:
     texts = iter(corpus.texts[-options.documents :])
     taxonomy = taxonomy_of(read_label_set(CORPUS), corpus.use_case)
     project = Project.model_validate({"name": "speed", "use_case": corpus.use_case, "corpus": {"path": CORPUS, "format": "hub"}})
-    with open_chat(EngineSettings(), ledger=ledger, run_id="bench", on_status=print) as chat:
+    with open_chat(EngineSettings(**options.engine), ledger=ledger, run_id="bench", on_status=print) as chat:
 
         def ours(block: Sequence[str]) -> None:
             documents = [Document(text, text_hash(text), text, CORPUS) for text in block]
@@ -49,7 +49,7 @@ def main(options: argparse.Namespace) -> None:
         turns: dict[str, Callable[[Sequence[str]], None]] = {"ours": ours, "json": lambda block: _reasoned(block, chat, project.use_case)}
         seconds, tokens, count = dict.fromkeys(turns, 0.0), dict.fromkeys(turns, 0), dict.fromkeys(turns, 0)
         for who in itertools.cycle(["ours", "json", "json", "ours"]):
-            block = list(itertools.islice(texts, BLOCK))
+            block = list(itertools.islice(texts, options.block))
             if not block:
                 break
             began, calls = time.monotonic(), len(ledger.calls)
@@ -73,5 +73,7 @@ def _reasoned(block: Sequence[str], chat: Chat, use_case: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     add_data_option(parser)
+    add_engine_option(parser)
+    parser.add_argument("--block", type=int, default=20, help="documents of a turn")
     parser.add_argument("--documents", type=int, default=160, help="documents in all; half of them each")
     main(parser.parse_args())

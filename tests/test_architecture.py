@@ -34,7 +34,7 @@ LAYERS = {
         "workspace",
     },
     "services": {"prompts", "answers", "taxonomy_answers", "weights", "weights_list", "serving", "embedding", "store", "taxonomy_files", "rules"},
-    "steps": STEPS | {"choosing", "dictation", "fitting"},
+    "steps": STEPS | {"choosing", "dictation", "fitting", "spreading"},
     "stages": {"stages"},
     "shells": {"cli"},
 }

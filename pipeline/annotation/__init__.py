@@ -9,10 +9,9 @@ from pipeline.annotation.evidence import evidence_occurs, find_evidence
 from pipeline.annotation.hints import rule_hints
 from pipeline.annotation.learning_curve import LearningPoint, fit_curve
 from pipeline.annotation.levels import annotate_by_level
-from pipeline.annotation.pseudo import choose_pseudo_labels, iterate_pseudo_labels
 from pipeline.annotation.quality import annotator_quality
 from pipeline.annotation.rules import apply_rules, rule_annotator
-from pipeline.annotation.selection import Gain, gain_is_noise, is_enough, next_batch, spread_seeds
+from pipeline.annotation.selection import Gain, gain_is_noise, is_enough, next_batch
 from pipeline.annotation.sets import SetThresholds, fit_set_thresholds
 from pipeline.annotation.shortlist import ShortlistLength, card_texts, choose_length, length_as_given, rank_categories, recall_points, shortlist_for
 from pipeline.annotation.split import held_out
@@ -52,7 +51,6 @@ __all__ = [
     "card_texts",
     "choose_demonstrations",
     "choose_length",
-    "choose_pseudo_labels",
     "consensus",
     "evidence_occurs",
     "find_evidence",
@@ -62,7 +60,6 @@ __all__ = [
     "gain_is_noise",
     "held_out",
     "is_enough",
-    "iterate_pseudo_labels",
     "learn_threshold",
     "length_as_given",
     "llm_annotator",
@@ -74,7 +71,6 @@ __all__ = [
     "rule_hints",
     "scored_probabilities",
     "shortlist_for",
-    "spread_seeds",
     "teach",
     "teacher_annotator",
     "unsure_texts",

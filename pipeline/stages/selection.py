@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.annotation import Gain, gain_is_noise, is_enough, next_batch, spread_seeds
+from pipeline.annotation import Gain, gain_is_noise, is_enough, next_batch
 from pipeline.embedding import Matrix
 from pipeline.errors import TrainingError
 from pipeline.records import Annotator, Label, Taxonomy
+from pipeline.spreading import spread_seeds
 from pipeline.stages.session import Session
 from pipeline.students import Trained, TrainingSet, soft_labels, train
 

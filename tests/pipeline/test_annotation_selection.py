@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.annotation.selection import NEAR, POOL, Gain, gain_is_noise, is_enough, next_batch, spread_seeds
+from pipeline.annotation.selection import NEAR, Gain, gain_is_noise, is_enough, next_batch
+from pipeline.spreading import POOL, spread_seeds
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]

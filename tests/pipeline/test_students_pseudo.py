@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.annotation.pseudo import MOST_ROUNDS, PseudoRounds, choose_pseudo_labels, cluster_view, iterate_pseudo_labels, neighbour_view
+from pipeline.students.pseudo import MOST_ROUNDS, PseudoRounds, choose_pseudo_labels, cluster_view, iterate_pseudo_labels, neighbour_view
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.model_selection import KFold
 
-from pipeline.annotation.selection import spread_seeds
 from pipeline.embedding import Matrix
+from pipeline.spreading import spread_seeds
 
 __all__ = ["PseudoLabels", "PseudoRounds", "choose_pseudo_labels", "cluster_view", "iterate_pseudo_labels", "neighbour_view"]
 

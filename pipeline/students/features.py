@@ -1,0 +1,140 @@
+"""Features: what is computed from a document's vector, words and metadata before a classifier sees it.
+
+Each is a scikit-learn transformer over `Inputs`, so that a student is one Pipeline: a FeatureUnion, then a classifier.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import MaxAbsScaler
+
+from pipeline.embedding import Matrix
+from pipeline.students.inputs import Inputs
+
+__all__ = ["FEATURES", "TEXT_FEATURES", "CardLikeness", "MetadataColumns", "Texts", "Vectors", "feature_step"]
+
+FEATURES = ("embedding", "words", "characters", "cards", "metadata")
+TEXT_FEATURES = ("words", "characters")
+MOST_TERMS = 60_000  # of one vocabulary: memory stays flat however large the corpus
+YEAR, WEEK, DAY = 366.0, 7.0, 24.0
+
+
+class Vectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """The embedding, as it is."""
+
+    def fit(self, inputs: Inputs, y: object = None) -> Self:
+        """Learn nothing."""
+        return self
+
+    def transform(self, inputs: Inputs) -> Matrix:
+        """Give the vectors (n, d)."""
+        return inputs.vectors
+
+
+class Texts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """The texts, for a vectorizer after it."""
+
+    def fit(self, inputs: Inputs, y: object = None) -> Self:
+        """Learn nothing."""
+        return self
+
+    def transform(self, inputs: Inputs) -> Sequence[str]:
+        """Give the texts.
+
+        :raises ValueError: where there are vectors alone.
+        """
+        if len(inputs.texts) != len(inputs):
+            raise ValueError(f"This student reads words: it needs the texts of all {len(inputs)} documents, and has {len(inputs.texts)}.")
+        return inputs.texts
+
+
+class CardLikeness(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """The cosine of a document and each category's card.
+
+    :param cards: vectors of the cards, (k, d), unit length, as nested lists or an array.
+    """
+
+    def __init__(self, cards: npt.ArrayLike) -> None:
+        """Keep the cards."""
+        self.cards = cards
+
+    def fit(self, inputs: Inputs, y: object = None) -> Self:
+        """Learn nothing."""
+        return self
+
+    def transform(self, inputs: Inputs) -> Matrix:
+        """Give the cosines (n, k)."""
+        return np.asarray(inputs.vectors @ np.asarray(self.cards, dtype=np.float32).T)
+
+
+class MetadataColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Columns beside the text as named values: numbers and flags as they are, times by month, weekday and hour, all else by value."""
+
+    def fit(self, inputs: Inputs, y: object = None) -> Self:
+        """Learn nothing."""
+        return self
+
+    def transform(self, inputs: Inputs) -> list[dict[str, Any]]:
+        """Give one mapping a document, as DictVectorizer reads it; an empty one where there is no metadata."""
+        if not inputs.metadata:
+            return [{} for _ in range(len(inputs))]
+        return [dict(part for column, value in row.items() for part in _column_parts(column, value)) for row in inputs.metadata]
+
+
+def _column_parts(column: str, value: Any) -> list[tuple[str, Any]]:
+    if value is None or value == "":
+        return []
+    if isinstance(value, bool | int | float):
+        return [(column, float(value))] if np.isfinite(float(value)) else []
+    if (moment := _moment(value)) is not None:
+        turns = {"year": moment.timetuple().tm_yday / YEAR, "week": moment.weekday() / WEEK, "day": moment.hour / DAY}
+        return [(f"{column} {name} {axis}", float(turn(2 * np.pi * part))) for name, part in turns.items() for axis, turn in AXES]
+    return [(column, str(value))]  # a text value becomes a column of its own
+
+
+AXES = (("x", np.cos), ("y", np.sin))
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or len(value) < 10 or not value[:4].isdigit():
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def feature_step(features: Sequence[str], *, cards: Matrix | None = None) -> FeatureUnion:
+    """Join features side by side.
+
+    :raises ValueError: where one is none of FEATURES, or cards are asked for and there are none.
+    """
+    if "cards" in features and cards is None:
+        raise ValueError("The feature cards needs the vectors of the category cards.")
+    return FeatureUnion([(name, _feature(name, cards)) for name in features])
+
+
+def _feature(name: str, cards: Matrix | None) -> Any:
+    if name == "embedding":
+        return Vectors()
+    usual: dict[str, Any] = {"sublinear_tf": True, "max_features": MOST_TERMS, "dtype": np.float32}
+    if name == "words":
+        words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, token_pattern=r"(?u)\b\w+\b", **usual)
+        return Pipeline([("texts", Texts()), ("tfidf", words)])
+    if name == "characters":
+        grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=3, **usual)
+        return Pipeline([("texts", Texts()), ("tfidf", grams)])
+    if name == "cards":
+        return CardLikeness(cards)
+    if name == "metadata":
+        return Pipeline([("columns", MetadataColumns()), ("values", DictVectorizer(dtype=np.float32)), ("scale", MaxAbsScaler())])
+    raise ValueError(f"no feature is called {name!r}; the features are {', '.join(FEATURES)}")

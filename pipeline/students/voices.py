@@ -1,0 +1,95 @@
+"""A student that listens to several classifiers: their log-probabilities are added up, each with a weight.
+
+The weights are those that predict labels best which the classifiers did not see (stacking, Wolpert 1992, with a product of experts
+for the sum), and they calibrate as well: together they are the temperature. What one view of a document lacks another has: on
+questions words tell the type of the answer, on requests the meaning does, and with few labels a category the card.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+__all__ = ["Voices", "fit_weights", "log_probabilities"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+LEAST = 1e-4  # probability that any class keeps: one that a fold did not hold is no proof against it
+HOLD = 1.0  # pull of each weight towards its usual value: nats a document for each squared step away
+MOST = 10.0
+
+
+class Voices(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Fitted classifiers over the same classes, heard together.
+
+    :param voices: classifiers over `Inputs` with `predict_proba`, fitted, each on some or all of the classes.
+    :param weights: how much each one's log-probability counts.
+    :param classes: the classes there are, ascending.
+    """
+
+    def __init__(self, voices: Sequence[Any], weights: Sequence[float], classes: npt.ArrayLike) -> None:
+        """Keep the voices."""
+        self.voices = voices
+        self.weights = weights
+        self.classes = classes
+
+    @property
+    def classes_(self) -> Ints:
+        """Give the classes in the order of the probabilities."""
+        return np.asarray(self.classes)
+
+    def fit(self, inputs: Any, y: object = None) -> Self:
+        """Learn nothing: the voices are fitted one by one."""
+        return self
+
+    def predict_proba(self, inputs: Any) -> Floats:
+        """Give probabilities (n, k)."""
+        parts = zip(self.voices, self.weights, strict=True)
+        return np.asarray(softmax(sum(weight * log_probabilities(voice, inputs, self.classes_) for voice, weight in parts), axis=1))
+
+    def predict(self, inputs: Any) -> Ints:
+        """Give the likeliest class."""
+        return np.asarray(self.classes_[self.predict_proba(inputs).argmax(axis=1)])
+
+
+def log_probabilities(model: Any, inputs: Any, classes: Ints) -> Floats:
+    """Give a model's log-probabilities over all classes (n, k), also those that it never saw."""
+    found = model.predict_proba(inputs)
+    values = np.full((len(found), len(classes)), np.log(LEAST))
+    values[:, np.searchsorted(classes, model.classes_)] = np.log(found + LEAST)
+    return values
+
+
+def fit_weights(parts: Sequence[Floats], soft: Floats, *, usual: Sequence[float], weights: Floats | None = None) -> list[float]:
+    """Find how much each voice counts, none below 0: the least cross-entropy to soft labels that the voices have not seen.
+
+    The weights are held near the usual ones, because a voice that follows the unlabelled documents agrees with weak labels less than
+    it is right; then all are scaled by one number, the temperature, which nothing holds.
+
+    :param parts: log-probabilities of each voice, (n, k) each.
+    :param weights: how much each document counts.
+    """
+    stacked, start = np.stack(parts), np.asarray(usual, dtype=np.float64)
+    share = np.ones(len(soft)) if weights is None else weights
+    share = share / max(share.sum(), LEAST)
+
+    def entropy(heard: Floats) -> tuple[float, Floats]:
+        logits = log_softmax(np.tensordot(heard, stacked, axes=1), axis=1)
+        slope = np.einsum("nk,vnk->v", (np.exp(logits) - soft) * share[:, None], stacked)
+        return float(-(share * (soft * logits).sum(axis=1)).sum()), slope
+
+    def held(heard: Floats) -> tuple[float, Floats]:
+        value, slope = entropy(heard)
+        return value + HOLD * float(((heard - start) ** 2).sum()), slope + 2 * HOLD * (heard - start)
+
+    def scaled(scale: Floats) -> tuple[float, Floats]:
+        value, slope = entropy(scale[0] * found)
+        return value, np.array([slope @ found])
+
+    found = minimize(held, start, jac=True, method="L-BFGS-B", bounds=[(0.0, MOST)] * len(parts)).x if len(parts) > 1 else start
+    temperature = minimize(scaled, np.ones(1), jac=True, method="L-BFGS-B", bounds=[(1 / MOST, MOST)]).x[0]
+    return [float(value) for value in temperature * found]
