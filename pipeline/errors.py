@@ -13,6 +13,7 @@ LinnaeusError
 │   └── TaxonomyFileError        a file of categories: every mistake at once, before anything is changed
 ├── TrainingError           the labels do not allow a student to be trained
 ├── ArtefactError           a stored student is damaged or does not belong here
+├── StudentError            a student cannot be found, compared or taken into use
 └── StoreError              the DuckDB file cannot be opened, locked or written
     └── StoreLockedError         another process held the writer's lock for too long
 
@@ -37,6 +38,7 @@ __all__ = [
     "PromptError",
     "StoreError",
     "StoreLockedError",
+    "StudentError",
     "TaxonomyError",
     "TaxonomyFileError",
     "TrainingError",
@@ -94,6 +96,10 @@ class TrainingError(LinnaeusError):
 
 class ArtefactError(LinnaeusError):
     """Report a stored student that is damaged or does not belong here."""
+
+
+class StudentError(LinnaeusError):
+    """Report a student that cannot be found, compared or taken into use."""
 
 
 class StoreError(LinnaeusError):

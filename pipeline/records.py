@@ -260,12 +260,17 @@ class Student:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One text's category by one student, with the calibrated probability."""
+    """One text's category by one student, with the calibrated probability; the members are a set with a promised coverage."""
 
     text_hash: str
     classifier_id: str
     category_id: str
     probability: float
+    alternatives: Mapping[str, float] | None = None  # the next likeliest, by category id
+    also: Sequence[str] = ()
+    members: Sequence[str] = ()
+    abstained: bool = False
+    novelty: float | None = None  # 0 to 1
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from pipeline.annotation_settings import AnnotationSettings, PromiseSettings, RuleSettings
+from pipeline.embedder_settings import EmbedderName, EmbedderSettings, read_embedder
 from pipeline.engine_settings import BudgetSettings, EngineSettings, PriceSettings, Settings, Text
 from pipeline.errors import ProjectError
+from pipeline.student_settings import CertaintySettings, StudentSettings, usual_students
 from pipeline.taxonomy_settings import FacetExampleSettings, FacetSettings, SizeRange, TaxonomySettings
 
 __all__ = [
@@ -22,7 +24,9 @@ __all__ = [
     "ROLES",
     "AnnotationSettings",
     "BudgetSettings",
+    "CertaintySettings",
     "CorpusSettings",
+    "EmbedderSettings",
     "EngineSettings",
     "EvaluationSettings",
     "FacetExampleSettings",
@@ -61,15 +65,6 @@ class CorpusSettings(Settings):
     limit: int | None = Field(None, gt=0, description="Read only this many rows.")
 
 
-class StudentSettings(Settings):
-    """Which classifier learns from the labels."""
-
-    kind: Literal["logistic_regression"] = Field("logistic_regression", description="Kind of classifier.")
-    penalties: tuple[float, ...] = Field((0.1, 1.0, 3.0, 10.0), min_length=1, description="Values of C to choose from by cross-validation.")
-    folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validation.")
-    unlabelled: int = Field(20_000, ge=0, description="Unlabelled documents whose grouping the student learns from as well; 0 for none.")
-
-
 class EvaluationSettings(Settings):
     """What is measured, and against what."""
 
@@ -89,16 +84,28 @@ class Project(Settings):
     annotator: EngineSettings | None = Field(None, description="Another engine for the labels, with the keys of engine; engine when absent.")
     exam: Literal["off", "warn", "refuse"] = Field("warn", description="What a run does where a model failed what its role needs (`linnaeus exam`).")
     budget: BudgetSettings = BudgetSettings()
-    embedder: Literal["all-minilm-l6-v2"] = Field("all-minilm-l6-v2", description="Sentence embedder for grouping and for the students.")
+    embedder: EmbedderName | EmbedderSettings = Field(
+        "all-minilm-l6-v2",
+        description="Sentence embedder for grouping and for the students: all-minilm-l6-v2, the faster all-minilm-l6-v2-static, or a server's "
+        "{model, base_url, key_env}.",
+    )
     taxonomy: TaxonomySettings = TaxonomySettings()
     facets: Mapping[Name, FacetSettings] = Field(
         {}, description="Further taxonomies on the same corpus, each with its use case, as {urgency: {use_case: ...}}."
     )
     annotation: AnnotationSettings = AnnotationSettings()
-    students: tuple[StudentSettings, ...] = Field((StudentSettings(),), min_length=1, max_length=1)
+    students: tuple[StudentSettings, ...] = Field(
+        default_factory=usual_students, min_length=1, description="Which classifiers are tried; the best one labels the corpus."
+    )
+    certainty: CertaintySettings = CertaintySettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     seed: int = Field(42, description="Seed of every random choice.")
     folder: Path = Field(Path(), exclude=True, description="Folder of the project file; filled in by load_project.")
+
+    @field_validator("embedder", mode="before")
+    @classmethod
+    def _known_embedder(cls, given: object) -> object:
+        return read_embedder(given)
 
     @model_validator(mode="after")
     def _files_beside_the_project(self) -> "Project":
@@ -138,8 +145,13 @@ class Project(Settings):
         return (self.generator if role == "generator" else self.annotator) or self.engine
 
     @property
+    def embedder_name(self) -> str:
+        """Name the embedder; a served one by its model, wherever it is served."""
+        return self.embedder if isinstance(self.embedder, str) else f"{self.embedder.model}@served"
+
+    @property
     def student(self) -> StudentSettings:
-        """Give the student to train."""
+        """Give the first student, whose penalties and folds serve the quick ones that stand beside the labels."""
         return self.students[0]
 
     @property

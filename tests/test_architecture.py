@@ -20,6 +20,7 @@ LAYERS = {
         "records",
         "call_records",
         "trust_records",
+        "student_records",
         "gold",
         "ids",
         "errors",
@@ -27,6 +28,8 @@ LAYERS = {
         "engine_settings",
         "taxonomy_settings",
         "annotation_settings",
+        "embedder_settings",
+        "student_settings",
         "text",
         "languages",
         "batches",
@@ -34,7 +37,7 @@ LAYERS = {
         "workspace",
     },
     "services": {"prompts", "answers", "taxonomy_answers", "weights", "weights_list", "serving", "embedding", "store", "taxonomy_files", "rules"},
-    "steps": STEPS | {"choosing", "dictation", "fitting", "spreading"},
+    "steps": STEPS | {"choosing", "dictation", "fitting", "set_thresholds", "spreading"},
     "stages": {"stages"},
     "shells": {"cli"},
 }
@@ -84,7 +87,8 @@ def test_a_library_is_imported_where_it_belongs_and_nowhere_else(path: Path) -> 
         "duckdb": {"store", "rules"},
         "datasets": {"corpus"},
         "aiohttp": {"serving"},
-        "tenacity": {"serving"},
+        "tenacity": {"serving", "embedding"},
+        "model2vec": {"embedding"},
         "rdflib": {"taxonomy_files"},
     }
     own = part_of(path)

@@ -2,7 +2,7 @@
 
 In this order, each on log-probabilities over the categories: the scores of one or several votes, without what each leans
 to (batch calibration; Zhou et al., ICLR 2024); how like the text is to each category's card, by as much as that and the
-votes agree; what rules said, by how often each is right; what a student predicts that did not see the label. The sum is
+votes agree on texts like it; what rules said, by how often each is right; what a student predicts that did not see the label. The sum is
 calibrated on known labels where there are enough, else on the student's agreement.
 """
 
@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
+from sklearn.neighbors import NearestNeighbors
 
 from pipeline.annotation.confidence import Confidence, accuracy_from_agreement, fit_confidence, fit_to_accuracy
-from pipeline.annotation.sets import fit_set_thresholds
+from pipeline.set_thresholds import fit_set_thresholds
 from pipeline.choosing import LEANING, NONE_AT, NONE_FITS, mean_scores
 from pipeline.ids import content_id
 from pipeline.records import Annotator, Label
@@ -24,8 +25,9 @@ from pipeline.records import Annotator, Label
 __all__ = ["Grounds", "Judgement", "Taught", "batch_labels", "scored_probabilities", "teach", "teacher_annotator", "unsure_texts"]
 
 Floats = npt.NDArray[np.float64]
-METHOD = 3  # raise it whenever labels would come out otherwise from the same grounds
+METHOD = 4  # raise it whenever labels would come out otherwise from the same grounds
 SHARPNESS = 40.0  # how fast the odds fall with the cosine to a card, where cards and votes always agree
+NEAR, NEAR_PRIOR = 200, 100.0  # texts with like cosines that say whether they agree, and how many of all texts stand beside these
 CROSS = 0.5  # of the student's log-probabilities: it learnt from the same labels, so that it is no second witness
 LEAST = 1e-4  # probability that the student leaves to a category it never saw
 
@@ -159,8 +161,8 @@ def _fitting(labels: Sequence[Label]) -> list[Label]:
 def _heard(labels: Sequence[Label], grounds: Grounds, categories: Sequence[str], sample: Sequence[Label]) -> Floats:
     """Add up votes and cards, each without what is usual over a sample; (n, k), minus infinity where not offered.
 
-    A card is as good a witness as its cosines tell texts apart, which depends on corpus and language. How often it and the votes
-    name the same category is what is known of that.
+    A card is as good a witness as its cosines tell texts apart, which depends on corpus and language, and on the text: where the embedder
+    does not know the language, the cards know nothing. How often they and the votes name the same category is what is known of that.
     """
     scores = _without_leaning(labels, grounds.votes, categories, sample)
     if not sample or any(label.text_hash not in grounds.cards for label in [*labels, *sample]):
@@ -168,8 +170,17 @@ def _heard(labels: Sequence[Label], grounds: Grounds, categories: Sequence[str],
     of_labels, of_sample = (np.array([grounds.cards[label.text_hash] for label in some]) for some in (labels, sample))
     usual = LEANING * of_sample.mean(axis=0)
     chosen = scores if sample is labels else _without_leaning(sample, grounds.votes, categories, sample)
-    agreement = float(((of_sample - usual).argmax(axis=1) == chosen.argmax(axis=1)).mean())
-    return np.asarray(scores + SHARPNESS * agreement * (of_labels - usual))
+    agrees = (of_sample - usual).argmax(axis=1) == chosen.argmax(axis=1)
+    return np.asarray(scores + SHARPNESS * _witness(of_labels, of_sample, agrees)[:, None] * (of_labels - usual))
+
+
+def _witness(of_labels: Floats, of_sample: Floats, agrees: npt.NDArray[np.bool_]) -> Floats:
+    """Say how good a witness the cards are of each text, 0 to 1: how much more than by chance they agree with the votes on texts like it."""
+    near = min(NEAR, len(of_sample))
+    places = NearestNeighbors(n_neighbors=near).fit(of_sample).kneighbors(of_labels, return_distance=False)
+    shares = (agrees[places].sum(axis=1) + NEAR_PRIOR * agrees.mean()) / (near + NEAR_PRIOR)
+    chance = 1 / of_sample.shape[1]
+    return np.asarray(np.maximum(shares - chance, 0.0) / (1 - chance))
 
 
 def _without_leaning(labels: Sequence[Label], votes: Sequence[Sequence[Label]], categories: Sequence[str], sample: Sequence[Label]) -> Floats:

@@ -15,6 +15,7 @@ from pipeline.settings import (
     NAME,
     AnnotationSettings,
     BudgetSettings,
+    CertaintySettings,
     CorpusSettings,
     EngineSettings,
     EvaluationSettings,
@@ -24,6 +25,7 @@ from pipeline.settings import (
     explained_keys,
     load_project,
 )
+from pipeline.student_settings import usual_students
 
 __all__ = ["guess_columns", "write_project"]
 
@@ -89,7 +91,7 @@ def _lines(path: Path, corpus: Path, use_case: str, text: str, id_column: str | 
     yield from _key("use_case", set_to, Project)
     sections: dict[str, type[BaseModel]] = {
         "corpus": CorpusSettings, "engine": EngineSettings, "budget": BudgetSettings, "taxonomy": TaxonomySettings,
-        "annotation": AnnotationSettings, "students": StudentSettings, "evaluation": EvaluationSettings,
+        "annotation": AnnotationSettings, "students": StudentSettings, "certainty": CertaintySettings, "evaluation": EvaluationSettings,
     }  # fmt: skip
     for section, model in sections.items():
         is_set = section == "corpus"
@@ -101,6 +103,8 @@ def _lines(path: Path, corpus: Path, use_case: str, text: str, id_column: str | 
                 model,
                 indent="  - " if section == "students" and key == "kind" else "    " if section == "students" else "  ",
             )
+        if section == "students":
+            yield from _further_students()
         if section == "engine":
             yield "\n"
             for key in ("generator", "annotator", "exam"):
@@ -109,6 +113,13 @@ def _lines(path: Path, corpus: Path, use_case: str, text: str, id_column: str | 
     yield from _key("embedder", {}, Project)
     yield from _key("facets", {}, Project)
     yield from _key("seed", {}, Project)
+
+
+def _further_students() -> Iterator[str]:
+    """Give the usual candidates after the first, by what they say otherwise than it."""
+    for student in usual_students()[1:]:
+        for key, value in student.model_dump(mode="json", include=set(student.model_fields_set)).items():
+            yield f"# {'  - ' if key == 'kind' else '    '}{key}: {json.dumps(value, ensure_ascii=False)}\n"
 
 
 def _key(key: str, set_to: dict[str, str | None], model: type[BaseModel], indent: str = "") -> Iterator[str]:

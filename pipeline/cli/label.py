@@ -1,28 +1,27 @@
-"""Labels a new file with a project's student: no model server, one batch in memory at a time."""
+"""Labels new files with a student: no model server, one batch in memory at a time."""
 
-import csv
-import json
-import os
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.batches import in_batches
-from pipeline.corpus import RawRow, read_rows
+from pipeline.cli.sinks import STREAM, Rejects, check_ending, writing
+from pipeline.corpus import RawRow, plain, read_rows, read_stream, text_of
 from pipeline.embedding import Embedder
 from pipeline.errors import CorpusError
 from pipeline.settings import CorpusSettings, Project
 from pipeline.students import LoadedStudent, score_texts
 
-__all__ = ["Labelled", "label_file"]
+__all__ = ["TOP", "Labelled", "label_file", "outputs_for"]
 
 BATCH = 1024
-ADDED = ("category", "category_id", "probability")
+TEXT = "text"  # column of the text where nobody says
+TOP = 3  # categories given, the likeliest one included
 
 
 @dataclass(frozen=True)
@@ -35,113 +34,100 @@ class Labelled:
     rejects: Path | None
 
 
-class _Writer(Protocol):
-    def write(self, rows: Sequence[dict[str, Any]]) -> None: ...
-    def close(self) -> None: ...
+def outputs_for(paths: Sequence[Path], out: Path | None, *, lines: bool = False) -> list[Path]:
+    """Say where each file's labels go, and refuse what cannot be done before anything is.
+
+    Without `out` they go beside the file, and those of standard input to standard output. With several files it is a folder, or `-`.
+
+    :param lines: the files hold a text a line, so that their labels become JSON lines.
+    :raises CorpusError: where a file is missing, two have one output, or a format cannot be written.
+    """
+    if missing := [str(path) for path in paths if path != STREAM and not path.exists()]:
+        raise CorpusError(f"There is no file {', '.join(missing)}.")
+    if paths.count(STREAM) > 1:
+        raise CorpusError("Standard input (-) was given twice, and can be read once; give it once.")
+    into = out if out is not None and out != STREAM and out.is_dir() else None
+    if out is not None and len(paths) > 1 and into is None and out != STREAM:
+        raise CorpusError(f"{len(paths)} files cannot all become {out}; give --out the name of a folder that exists, or - for standard output.")
+    if into is not None:
+        found = [into / ("labelled.jsonl" if path == STREAM else _named(path, lines).name) for path in paths]
+    else:
+        found = [out or (STREAM if path == STREAM else _named(path, lines)) for path in paths]
+    for target in found:
+        check_ending(target)
+        if target != STREAM and found.count(target) > 1:
+            raise CorpusError(f"More than one file would become {target}; label them one by one, each with --out.")
+    return found
 
 
-def label_file(path: Path, *, project: Project, student: LoadedStudent, embedder: Embedder, output: Path, text: str | None = None) -> Labelled:
-    """Write a file's rows with `category`, `category_id` and `probability` added; rows that cannot be used go to a file beside it.
+def label_file(
+    path: Path,
+    *,
+    student: LoadedStudent,
+    embedder: Embedder | None,
+    output: Path,
+    project: Project | None = None,
+    text: str | None = None,
+    lines: bool = False,
+    top: int = TOP,
+) -> Labelled:
+    """Write a file's rows with what the student says of each added (`TextPrediction.as_row`); rows that cannot be used go beside them.
 
     The output appears whole or not at all. Its format is that of its ending: .csv, .jsonl or .parquet.
 
+    :param path: the file, or `-` for JSON lines from standard input.
+    :param output: the file to write, or `-` for JSON lines to standard output; rows that cannot be used are then told on standard error.
+    :param project: whose columns are read; without one every column beside the text is offered to the student.
+    :param lines: the file holds a text a line.
     :raises CorpusError: when the file or its text column is missing, or the format is not one of these.
     """
+    lines = lines or path.suffix.lower() == ".txt"
+    column = TEXT if lines else text or (TEXT if project is None else project.corpus.text)
+    rows, schema = _rows(path, column, lines=lines)
+    beside = None if project is None else project.corpus.metadata
+    rejects, labelled, is_known = Rejects(output), 0, False
+    with writing(output, schema=schema) as sink:
+        for batch in in_batches(rows, BATCH):
+            is_known = is_known or _has_column(batch, column)
+            good, texts = [], []
+            for row in batch:
+                one, fault = text_of(row.values.get(column)) if row.values is not None else ("", row.error or ("unreadable", ""))
+                if fault is not None:
+                    rejects.add(row, *fault)
+                else:
+                    good.append({TEXT: one} if lines else dict(row.values or {}))
+                    texts.append(one)
+            metadata = [{name: plain(row.get(name)) for name in (row if beside is None else beside) if name != column} for row in good]
+            scored = score_texts(texts, student=student, embedder=embedder, metadata=metadata, top=top)
+            sink.write([{**row, **found.as_row()} for row, found in zip(good, scored, strict=True)])
+            labelled += len(good)
+    return Labelled(output, labelled, rejects.count, rejects.path if rejects.count else None)
+
+
+def _named(path: Path, lines: bool) -> Path:
+    return path.with_name(f"{path.stem}.labelled{'.jsonl' if lines or path.suffix.lower() == '.txt' else path.suffix}")
+
+
+def _rows(path: Path, column: str, *, lines: bool) -> tuple[Iterator[RawRow], pa.Schema | None]:
+    """Open a file or standard input, and give the types of its columns where it tells them."""
+    if path == STREAM:
+        return read_stream(sys.stdin.buffer, "standard input", "text" if lines else "jsonl"), None
     if not path.exists():
         raise CorpusError(f"There is no file {path}.")
-    column = text or project.corpus.text
-    beside = tuple(pq.read_schema(path).names) if path.suffix.lower() == ".parquet" else ()  # of other formats every column is read
-    corpus = CorpusSettings(path=str(path.resolve()), text=column, metadata=beside)
-    rows = read_rows(project.model_copy(update={"corpus": corpus}))
-    partial, rejected_path = output.with_name(f".{output.name}.part"), output.with_name(f"{output.stem}.rejects.jsonl")
-    labelled = rejected = 0
-    with ExitStack() as stack:
-        writer = _writer(partial, output.suffix.lower())
-        stack.callback(partial.unlink, missing_ok=True)
-        stack.callback(writer.close)
-        for batch in in_batches(rows, BATCH):
-            good = [row for row in batch if _text(row, column)]
-            bad = [row for row in batch if not _text(row, column)]
-            writer.write(list(_with_labels(good, column, student, embedder)))
-            labelled += len(good)
-            rejected += _write_rejects(rejected_path, bad, first=rejected == 0)
-        writer.close()
-        os.replace(partial, output)
-    return Labelled(output, labelled, rejected, rejected_path if rejected else None)
+    schema = None
+    if path.suffix.lower() == ".parquet" and not lines:
+        try:
+            schema = pq.read_schema(path)
+        except (pa.ArrowException, OSError) as error:
+            raise CorpusError(f"{path} cannot be read as parquet: {error}") from error
+    every: tuple[Any, ...] = () if schema is None else tuple(schema.names)  # of other formats every column is read
+    corpus = CorpusSettings(path=str(path.resolve()), format="text" if lines else "auto", text=column, metadata=every)
+    return read_rows(Project(name="label", use_case="to label a file", corpus=corpus)), schema
 
 
-def _text(row: RawRow, column: str) -> str:
-    if row.values is None:
-        return ""
-    if column not in row.values:
-        raise CorpusError(f"The file has no column {column!r}; it has {', '.join(map(repr, row.values))}. Name the text's column with --text.")
-    value = row.values[column]
-    return "" if value is None else str(value).strip()
-
-
-def _with_labels(rows: Sequence[RawRow], column: str, student: LoadedStudent, embedder: Embedder) -> Iterator[dict[str, Any]]:
-    scored = score_texts((_text(row, column) for row in rows), student=student, embedder=embedder)
-    for row, found in zip(rows, scored, strict=True):
-        yield {**(row.values or {}), "category": found.category, "category_id": found.category_id, "probability": round(found.probability, 6)}
-
-
-def _write_rejects(path: Path, rows: Sequence[RawRow], *, first: bool) -> int:
-    if not rows:
-        return 0
-    with path.open("w" if first else "a", encoding="utf-8") as file:
-        for row in rows:
-            reason, message = row.error or ("empty_text", "the text is empty")
-            file.write(json.dumps({"row": row.position, "reason": reason, "message": message, "record": row.raw}, ensure_ascii=False) + "\n")
-    return len(rows)
-
-
-def _writer(path: Path, suffix: str) -> _Writer:
-    kinds: dict[str, type[_Csv] | type[_Lines] | type[_Parquet]] = {".csv": _Csv, ".jsonl": _Lines, ".parquet": _Parquet}
-    if suffix not in kinds:
-        raise CorpusError(f"Cannot write {suffix or 'a file without an ending'}; give --out a name that ends in .csv, .jsonl or .parquet.")
-    return kinds[suffix](path)
-
-
-class _Csv:
-    def __init__(self, path: Path) -> None:
-        self.file = path.open("w", encoding="utf-8", newline="")
-        self.rows: csv.DictWriter[str] | None = None
-
-    def write(self, rows: Sequence[dict[str, Any]]) -> None:
-        if rows and self.rows is None:
-            self.rows = csv.DictWriter(self.file, fieldnames=list(rows[0]), extrasaction="ignore")
-            self.rows.writeheader()
-        if self.rows is not None:
-            self.rows.writerows(rows)
-
-    def close(self) -> None:
-        self.file.close()
-
-
-class _Lines:
-    def __init__(self, path: Path) -> None:
-        self.file = path.open("w", encoding="utf-8")
-
-    def write(self, rows: Sequence[dict[str, Any]]) -> None:
-        self.file.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
-
-    def close(self) -> None:
-        self.file.close()
-
-
-class _Parquet:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.file: pq.ParquetWriter | None = None
-
-    def write(self, rows: Sequence[dict[str, Any]]) -> None:
-        if not rows:
-            return
-        if self.file is None:
-            self.schema = pa.Table.from_pylist(list(rows)).schema
-            self.file = pq.ParquetWriter(self.path, self.schema)
-        self.file.write_table(pa.Table.from_pylist(list(rows), schema=self.schema))
-
-    def close(self) -> None:
-        if self.file is not None:
-            self.file.close()
+def _has_column(rows: Sequence[RawRow], column: str) -> bool:
+    """Say whether there was a row to see the columns by; CorpusError where none has the text's."""
+    names = list(dict.fromkeys(name for row in rows for name in row.values or ()))
+    if names and column not in names:
+        raise CorpusError(f"The file has no column {column!r}; it has {', '.join(map(repr, names))}. Name the text's column with --text.")
+    return bool(names)

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from pipeline.cli.progress import ConsoleProgress
 from pipeline.cli.show import show_json, show_run, show_status, show_table
+from pipeline.cli.students import students
 from pipeline.cli.taxonomy import taxonomy
 from pipeline.cli.terminal import Json, Name, errors, open_store, output
 from pipeline.errors import BudgetReachedError, LinnaeusError, ProjectError
@@ -30,6 +31,7 @@ app = typer.Typer(
     help="Unlabelled text in; taxonomy, labels, a classifier and SQL tables out.",
 )
 app.add_typer(taxonomy, name="taxonomy")
+app.add_typer(students, name="students")
 STOPPED, OVER_BUDGET = 130, 3
 
 

@@ -10,21 +10,17 @@ from rich.markup import escape
 
 from pipeline.cli.progress import ConsoleProgress
 from pipeline.cli.show import show_json, show_table
-from pipeline.cli.terminal import Json, Name, errors, open_store, output
+from pipeline.cli.terminal import Facet, Json, Name, errors, facet_option, facet_project, facet_store, output, short_id
 from pipeline.errors import ProjectError
 from pipeline.records import Taxonomy
-from pipeline.settings import MAIN, Project
+from pipeline.settings import MAIN
 from pipeline.stages import open_session
-from pipeline.store import Store
-from pipeline.workspace import find_project, find_workspace
 
 __all__ = ["taxonomy"]
 
-SHORT_ID = 8  # digits of a version's id that are shown
 LONGEST_TEXT = 100  # characters of an example that are shown
 CARD = ("cues", "exclusions", "examples", "near_misses")
 taxonomy = typer.Typer(no_args_is_help=True, help="Look at taxonomies, write one to a file, apply an edited file.")
-Facet = Annotated[str, typer.Option(help="Which of the project's taxonomies: a key of `facets`.")]
 VersionId = Annotated[str | None, typer.Option("--version", help="Id of a version or the beginning of one; the current one when absent.")]
 
 
@@ -33,7 +29,7 @@ def show(name: Name, version: VersionId = None, facet: Facet = MAIN, as_json: Js
     """Show a taxonomy: its tree with counts, and the card of each category."""
     from pipeline.stages.taxonomy_history import category_rows, find_version
 
-    store = _store(name, facet)
+    store = facet_store(name, facet)
     found = find_version(store, version)
     rows = category_rows(store, found)
     if as_json:
@@ -57,9 +53,9 @@ def export(
     """Write a taxonomy to a file that can be edited and applied."""
     from pipeline.stages.taxonomy_edits import export_taxonomy
 
-    written = export_taxonomy(_store(name, facet), file, version=version, replacing=force)
-    output.print(f"Wrote {len(written.categories)} categories of {_short(written.taxonomy_id)} to {escape(str(file))}.", soft_wrap=True)
-    output.print(f"Edit it, then: linnaeus taxonomy apply {name} {escape(str(file))}{_facet_option(facet)}", soft_wrap=True)
+    written = export_taxonomy(facet_store(name, facet), file, version=version, replacing=force)
+    output.print(f"Wrote {len(written.categories)} categories of {short_id(written.taxonomy_id)} to {escape(str(file))}.", soft_wrap=True)
+    output.print(f"Edit it, then: linnaeus taxonomy apply {name} {escape(str(file))}{facet_option(facet)}", soft_wrap=True)
 
 
 @taxonomy.command(name="apply")
@@ -73,7 +69,7 @@ def apply_(
     from pipeline.stages.taxonomy_edits import apply_file, make_current
     from pipeline.stages.taxonomy_history import change_rows
 
-    project = _project(name, facet)
+    project = facet_project(name, facet)
     with open_session(project, progress=ConsoleProgress(errors)) as session:
         view = session.view(facet)
         applied = apply_file(view, file)
@@ -83,10 +79,10 @@ def apply_(
         question = "Make this the current taxonomy?"
         if made.changes:
             edited = f"What {file.name} changes in" if applied.before else f"{file.name} would be the first taxonomy of"
-            title = f"{edited} {_short(applied.before.taxonomy_id) if applied.before else name}"
+            title = f"{edited} {short_id(applied.before.taxonomy_id) if applied.before else name}"
             _show_changes(output, title, change_rows(applied.before, made.taxonomy, made.changes))
         else:
-            output.print(f"{escape(str(file))} changes nothing in {_short(made.taxonomy.taxonomy_id)}.", soft_wrap=True)
+            output.print(f"{escape(str(file))} changes nothing in {short_id(made.taxonomy.taxonomy_id)}.", soft_wrap=True)
             if applied.kept:
                 return
             question = "The project has changed since that was made, so that a run would make another taxonomy. Keep this one?"
@@ -94,7 +90,7 @@ def apply_(
             output.print("Nothing was changed.")
             raise typer.Exit(1)
         make_current(view, applied)
-    output.print(f"{_short(made.taxonomy.taxonomy_id)} is the current taxonomy now. Next: linnaeus run {name} labels by it.", soft_wrap=True)
+    output.print(f"{short_id(made.taxonomy.taxonomy_id)} is the current taxonomy now. Next: linnaeus run {name} labels by it.", soft_wrap=True)
 
 
 @taxonomy.command()
@@ -108,14 +104,14 @@ def diff(
     """Show the edits that lead from one version to another."""
     from pipeline.stages.taxonomy_history import change_rows, compared
 
-    before, after, changes = compared(_store(name, facet), first, second)
+    before, after, changes = compared(facet_store(name, facet), first, second)
     rows = change_rows(before, after, changes)
     if as_json:
         show_json(output, {"before": before.taxonomy_id or None, "after": after.taxonomy_id, "changes": rows})
     elif rows:
-        _show_changes(output, f"From {_short(before.taxonomy_id) or 'nothing'} to {_short(after.taxonomy_id)}", rows)
+        _show_changes(output, f"From {short_id(before.taxonomy_id) or 'nothing'} to {short_id(after.taxonomy_id)}", rows)
     else:
-        output.print(f"{_short(before.taxonomy_id)} and {_short(after.taxonomy_id)} have the same categories.")
+        output.print(f"{short_id(before.taxonomy_id)} and {short_id(after.taxonomy_id)} have the same categories.")
 
 
 @taxonomy.command()
@@ -123,15 +119,15 @@ def history(name: Name, facet: Facet = MAIN, as_json: Json = False) -> None:
     """List all versions in the order of their making."""
     from pipeline.stages.taxonomy_history import version_rows
 
-    rows = version_rows(_store(name, facet))
+    rows = version_rows(facet_store(name, facet))
     if as_json:
         show_json(output, rows)
         return
     columns = ["", "version", "stage", "step", "pass", "categories", "rating", "made (UTC)", "parent", "note"]
     shown = [
         (
-            "*" if row["current"] else "", _short(row["taxonomy_id"]), row["stage"], row["step"], row["candidate"] + 1, row["categories"],
-            row["rating"], f"{row['made_at']:%Y-%m-%d %H:%M}", _short(row["parent_id"] or ""), row["note"],
+            "*" if row["current"] else "", short_id(row["taxonomy_id"]), row["stage"], row["step"], row["candidate"] + 1, row["categories"],
+            row["rating"], f"{row['made_at']:%Y-%m-%d %H:%M}", short_id(row["parent_id"] or ""), row["note"],
         )
         for row in rows
     ]  # fmt: skip
@@ -152,12 +148,12 @@ def compare(
 
     if unknown := set(method or ()) - set(METHODS):
         raise ProjectError(f"There is no method {', '.join(sorted(unknown))} to compare; the methods are {', '.join(METHODS)}.")
-    with open_session(_project(name, facet), progress=ConsoleProgress(errors)) as session:
+    with open_session(facet_project(name, facet), progress=ConsoleProgress(errors)) as session:
         found = hold_against(session.view(facet), method or METHODS)
     rows = [
         {"method": one.taxonomy.method, "categories": len(one.taxonomy.categories)}
         | {measure.metric: measure.value for measure in one.measures}
-        | {"calls": one.calls, "tokens in": one.tokens_in, "tokens out": one.tokens_out, "version": _short(one.taxonomy.taxonomy_id)}
+        | {"calls": one.calls, "tokens in": one.tokens_in, "tokens out": one.tokens_out, "version": short_id(one.taxonomy.taxonomy_id)}
         for one in found
     ]
     if as_json:
@@ -217,25 +213,3 @@ def _cited(before: int | None, after: int | None) -> str:
 def _line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…"
-
-
-def _short(taxonomy_id: str) -> str:
-    """Shorten an id to what is typed."""
-    kind, _, digits = taxonomy_id.rpartition(":")
-    return f"{kind}:{digits[:SHORT_ID]}" if kind else taxonomy_id
-
-
-def _facet_option(facet: str) -> str:
-    return "" if facet == MAIN else f" --facet {facet}"
-
-
-def _project(name: str, facet: str) -> Project:
-    project = find_project(name, find_workspace())
-    if facet not in project.facet_names:
-        raise ProjectError(f"Project {name} has no facet {facet!r}; there are {', '.join(project.facet_names)}.")
-    return project
-
-
-def _store(name: str, facet: str) -> Store:
-    store = open_store(_project(name, facet))
-    return store if facet == MAIN else store.of_facet(facet)

@@ -7,17 +7,20 @@ import typer
 from rich.console import Console
 
 from pipeline.errors import ProjectError
-from pipeline.settings import Project
+from pipeline.settings import MAIN, Project
 from pipeline.stages import project_state
 from pipeline.store import Store
+from pipeline.workspace import find_project, find_workspace
 
-__all__ = ["Json", "Name", "errors", "open_store", "output"]
+__all__ = ["Facet", "Json", "Name", "errors", "facet_option", "facet_project", "facet_store", "open_store", "output", "short_id"]
 
+SHORT_ID = 8  # digits of an id that are shown
 PIPE_WIDTH = 150  # characters of a line where standard output is no terminal
 output = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 errors = Console(stderr=True, highlight=False)
 
 Name = Annotated[str, typer.Argument(help="Name of the project: a file in projects/, without .yaml.")]
+Facet = Annotated[str, typer.Option(help="Which of the project's taxonomies: a key of `facets`.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, for machines.")]
 
 
@@ -30,3 +33,31 @@ def open_store(project: Project) -> Store:
     if not (folder / "labels.duckdb").exists():
         raise ProjectError(f"Project {project.name} has not been run yet: `linnaeus run {project.name}`.")
     return Store.open(folder)
+
+
+def facet_project(name: str, facet: str) -> Project:
+    """Load a project that has a facet.
+
+    :raises ProjectError: where there is no such project, or it has no such facet.
+    """
+    project = find_project(name, find_workspace())
+    if facet not in project.facet_names:
+        raise ProjectError(f"Project {name} has no facet {facet!r}; there are {', '.join(project.facet_names)}.")
+    return project
+
+
+def facet_store(name: str, facet: str) -> Store:
+    """Open the tables of a project that has been run, as one facet sees them."""
+    store = open_store(facet_project(name, facet))
+    return store if facet == MAIN else store.of_facet(facet)
+
+
+def facet_option(facet: str) -> str:
+    """Spell the option that names a facet, for a command that is to be typed."""
+    return "" if facet == MAIN else f" --facet {facet}"
+
+
+def short_id(long: str) -> str:
+    """Shorten an id to what is typed."""
+    kind, _, digits = long.rpartition(":")
+    return f"{kind}:{digits[:SHORT_ID]}" if kind else long

@@ -16,7 +16,7 @@ from pipeline.ids import content_id, text_hash
 from pipeline.records import Document, Reject
 from pipeline.settings import CorpusSettings, Project
 
-__all__ = ["CorpusBatch", "make_documents"]
+__all__ = ["CorpusBatch", "make_documents", "plain", "text_of"]
 
 STAGE = "corpus"
 

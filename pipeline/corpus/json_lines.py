@@ -1,13 +1,13 @@
 """A tolerant reader of JSON lines, and of a .json file that holds one array."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline.corpus.rows import RawRow, faulty_bytes, read_lines, shown, without_mark
+from pipeline.corpus.rows import Line, RawRow, faulty_bytes, read_lines, shown, without_mark
 from pipeline.errors import CorpusError
 
-__all__ = ["read_json"]
+__all__ = ["read_json", "rows_of_json"]
 
 
 def read_json(path: Path, name: str) -> Iterator[RawRow]:
@@ -15,7 +15,12 @@ def read_json(path: Path, name: str) -> Iterator[RawRow]:
     if path.suffix.lower() == ".json" and starts_with_bracket(path):
         yield from read_array(path, name)
         return
-    for line in read_lines(path):
+    yield from rows_of_json(read_lines(path), name)
+
+
+def rows_of_json(lines: Iterable[Line], name: str) -> Iterator[RawRow]:
+    """Read one object a line; blank lines are passed over."""
+    for line in lines:
         if line.faulty:
             yield faulty_bytes(name, line.number, line.raw)
         elif line.text.strip():
@@ -32,7 +37,7 @@ def starts_with_bracket(path: Path) -> bool:
 
 def read_array(path: Path, name: str) -> Iterator[RawRow]:
     """Read the items of one array; the position is that of the item."""
-    text = without_mark(path.read_bytes(), path).decode("utf-8", "surrogateescape")
+    text = without_mark(path.read_bytes(), str(path)).decode("utf-8", "surrogateescape")
     try:
         items = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -5,18 +5,18 @@ through readers of our own behind `IterableDataset.from_generator`. Parquet, Arr
 batches by `datasets` itself.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.corpus.delimited import read_delimited
-from pipeline.corpus.json_lines import read_json
-from pipeline.corpus.rows import RawRow
-from pipeline.corpus.text_files import read_text_file, read_text_lines
+from pipeline.corpus.json_lines import read_json, rows_of_json
+from pipeline.corpus.rows import RawRow, number_lines
+from pipeline.corpus.text_files import read_text_file, read_text_lines, rows_of_text
 from pipeline.errors import CorpusError
 from pipeline.settings import CorpusSettings, Project
 
-__all__ = ["BATCH_ROWS", "read_rows", "wanted_columns"]
+__all__ = ["BATCH_ROWS", "read_rows", "read_stream", "wanted_columns"]
 
 BATCH_ROWS = 1000
 ENDINGS = {
@@ -48,6 +48,12 @@ def read_rows(project: Project) -> Iterator[RawRow]:
             yield from stream_rows(kind, name, fault, project.corpus, data_files=str(path), split="train")
     else:
         yield from line_rows(files, "text_folder" if kind == "text" and project.corpus_path.is_dir() else kind)
+
+
+def read_stream(handle: Iterable[bytes], name: str, kind: Literal["jsonl", "text"]) -> Iterator[RawRow]:
+    """Read an open stream, as standard input is: one object a line, or one text a line in the column `text`."""
+    lines = number_lines(handle, name)
+    yield from rows_of_json(lines, name) if kind == "jsonl" else rows_of_text(lines, name)
 
 
 def wanted_columns(corpus: CorpusSettings) -> list[str]:

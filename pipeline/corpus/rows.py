@@ -1,14 +1,14 @@
 """Raw rows and the lines they are read from."""
 
 import codecs
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import CorpusError
 
-__all__ = ["Line", "RawRow", "faulty_bytes", "read_lines", "shown", "without_mark"]
+__all__ = ["Line", "RawRow", "faulty_bytes", "number_lines", "read_lines", "shown", "without_mark"]
 
 OTHER_ENCODINGS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -40,19 +40,24 @@ def read_lines(path: Path) -> Iterator[Line]:
     :raises CorpusError: where the file is in UTF-16.
     """
     with path.open("rb") as handle:
-        for number, raw in enumerate(handle, start=1):
-            if number == 1:
-                raw = without_mark(raw, path)
-            try:
-                yield Line(number, raw.decode("utf-8"), raw, False)
-            except UnicodeDecodeError:
-                yield Line(number, raw.decode("utf-8", "surrogateescape"), raw, True)
+        yield from number_lines(handle, str(path))
 
 
-def without_mark(start: bytes, path: Path) -> bytes:
+def number_lines(handle: Iterable[bytes], name: str) -> Iterator[Line]:
+    """Read the lines of an open file as `read_lines` does; `name` is what an error calls it."""
+    for number, raw in enumerate(handle, start=1):
+        if number == 1:
+            raw = without_mark(raw, name)
+        try:
+            yield Line(number, raw.decode("utf-8"), raw, False)
+        except UnicodeDecodeError:
+            yield Line(number, raw.decode("utf-8", "surrogateescape"), raw, True)
+
+
+def without_mark(start: bytes, name: str) -> bytes:
     """Drop the byte-order mark of UTF-8."""
     if start.startswith(OTHER_ENCODINGS):
-        raise CorpusError(f"{path} is in UTF-16, and UTF-8 was expected; convert it, for example with `iconv -f UTF-16 -t UTF-8`.")
+        raise CorpusError(f"{name} is in UTF-16, and UTF-8 was expected; convert it, for example with `iconv -f UTF-16 -t UTF-8`.")
     return start.removeprefix(codecs.BOM_UTF8)
 
 

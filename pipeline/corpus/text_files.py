@@ -1,16 +1,21 @@
 """Plain text: one document a line of a file, or one document a file of a folder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline.corpus.rows import RawRow, faulty_bytes, read_lines, without_mark
+from pipeline.corpus.rows import Line, RawRow, faulty_bytes, read_lines, without_mark
 
-__all__ = ["read_text_file", "read_text_lines"]
+__all__ = ["read_text_file", "read_text_lines", "rows_of_text"]
 
 
 def read_text_lines(path: Path, name: str) -> Iterator[RawRow]:
     """Read one document a line; blank lines are passed over."""
-    for line in read_lines(path):
+    yield from rows_of_text(read_lines(path), name)
+
+
+def rows_of_text(lines: Iterable[Line], name: str) -> Iterator[RawRow]:
+    """Read one document a line; blank lines are passed over."""
+    for line in lines:
         if line.faulty:
             yield faulty_bytes(name, line.number, line.raw)
         elif line.text.strip():
@@ -19,7 +24,7 @@ def read_text_lines(path: Path, name: str) -> Iterator[RawRow]:
 
 def read_text_file(path: Path, name: str) -> Iterator[RawRow]:
     """Read a whole file as one document."""
-    raw = without_mark(path.read_bytes(), path)
+    raw = without_mark(path.read_bytes(), str(path))
     try:
         yield RawRow(name, 1, {"text": raw.decode("utf-8"), "file": name})
     except UnicodeDecodeError:

@@ -27,8 +27,8 @@ def calibration_picture(points: Sequence[CurvePoint]) -> bytes:
     for colour, (subject, of_subject) in zip(COLOURS, _by_subject(points, "reliability").items(), strict=False):
         total = sum(point.n for point in of_subject)
         x, y = [point.x for point in of_subject], [point.y for point in of_subject]
-        low = [point.y - (point.y if point.low is None else point.low) for point in of_subject]
-        high = [(point.y if point.high is None else point.high) - point.y for point in of_subject]
+        low = [max(0.0, point.y - (point.y if point.low is None else point.low)) for point in of_subject]  # rounding may put an end past the point
+        high = [max(0.0, (point.y if point.high is None else point.high) - point.y) for point in of_subject]
         reliability.errorbar(x, y, yerr=[low, high], fmt="none", ecolor=colour, elinewidth=1, alpha=0.5)
         reliability.scatter(x, y, s=[20 + 400 * point.n / total for point in of_subject], color=colour, alpha=0.7, label=f"{subject} (n = {total})")
     for colour, (subject, of_subject) in zip(COLOURS, _by_subject(points, "risk_coverage").items(), strict=False):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pipeline.call_records import StageServing
-from pipeline.embedding import Embedder, SentenceEmbedder
+from pipeline.embedding import Embedder, ServedEmbedder, open_embedder
 from pipeline.serving import Chat, OpenAIChat, Spending, open_chat
 from pipeline.settings import MAIN, EngineSettings, Project, Role
 from pipeline.store import Store, StoreLedger
@@ -153,8 +153,13 @@ class Session:
 
     @cached_property
     def embedder(self) -> Embedder:
-        """Give the project's embedder; its weights load with the first text."""
-        return self._embedder or SentenceEmbedder(self.project.embedder)
+        """Give the project's embedder; its weights load, or its server is asked, with the first text."""
+        if self._embedder is not None:
+            return self._embedder
+        opened = open_embedder(self.project.embedder)
+        if isinstance(opened, ServedEmbedder):
+            self._stack.callback(opened.close)
+        return opened
 
     def view(self, facet: str) -> "Session":
         """Give the session as one facet sees it: its use case, its taxonomy settings, its pointers; all else is shared."""

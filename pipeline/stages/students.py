@@ -1,53 +1,61 @@
 """The stages of the student: classifier, predictions."""
 
-import math
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.embedding import Matrix
 from pipeline.errors import ArtefactError, TrainingError
 from pipeline.ids import content_id
-from pipeline.records import Label, Student, Taxonomy
-from pipeline.stages.asking import current_taxonomy, is_held_out
-from pipeline.stages.labels import cited_members
+from pipeline.records import Document, Student
+from pipeline.stages.learning import Lesson, lesson_of, material_of
+from pipeline.stages.moved_on import named_at_present
+from pipeline.stages.promotion import decide, load_stored_student
 from pipeline.stages.session import Session
-from pipeline.students import METHOD, LoadedStudent, Trained, TrainingSet, cited_labels, load_student, save_student, score, soft_labels, train
+from pipeline.student_records import StudentTrial
+from pipeline.students import (
+    Choice,
+    Inputs,
+    LoadedStudent,
+    Material,
+    Workshop,
+    candidates_of,
+    choose,
+    chosen_facts,
+    fit_candidate,
+    fit_certainty,
+    fit_novelty,
+    load_student,
+    save_student,
+)
 
 __all__ = ["classifier", "load_current_student", "predictions"]
 
+Floats = npt.NDArray[np.float64]
 SCORE_BATCH = 8192
+NEXT = 2  # categories kept beside the likeliest
+LEAST_NEXT = 0.01  # probability of one that is kept
 
 
 def classifier(session: Session) -> tuple[int, int]:
-    """Train a student on labels that are not held out, on what the categories cite, and on how other documents lie around them."""
-    present, store = current_taxonomy(session), session.store
-    teacher, embedder_id = store.current("teacher_annotator_id"), session.embedder.embedder_id
-    given = store.labels(present.taxonomy_id, teacher) if teacher else []
-    taught = [label for label in given if label.category_id is not None and not is_held_out(session, label.text_hash)]
-    asked = {label.text_hash for label in given}
-    cited = cited_members(session, present, asked)
-    more = _unlabelled(session, asked.union(cited))
-    classifier_id = _classifier_id(session, present, taught, cited, more, embedder_id)
-    folder = session.folder / "classifiers" / classifier_id.removeprefix("student:")
-    known = store.find_student(classifier_id)
-    if known is not None and _is_whole(folder, known.sha256):
-        store.mark_current(classifier_id=classifier_id)
-        return 0, known.trained_on
-    categories = tuple(category.category_id for category in present.leaves)
-    data = TrainingSet(
-        categories=categories,
-        vectors=store.vectors(embedder_id, [label.text_hash for label in taught]),
-        soft=soft_labels(categories, [_probabilities(label) for label in taught]),
-        cited=store.vectors(embedder_id, list(cited)),
-        cited_soft=cited_labels(categories, list(cited.values())),
-        unlabelled=store.vectors(embedder_id, more),
-    )
-    trained = train(data, settings=session.project.student, seed=session.project.seed)
-    _save(session, present, trained, classifier_id=classifier_id, teacher=teacher or "", folder=folder, trained_on=len(taught))
-    store.mark_current(classifier_id=classifier_id)
-    return 1, len(taught)
+    """Choose and train a student on labels that are not held out, and take it into use where it is not worse than the present one."""
+    store, lesson = session.store, lesson_of(session)
+    folder = session.folder / "classifiers" / lesson.classifier_id.removeprefix("student:")
+    known = store.find_student(lesson.classifier_id)
+    made = known is None or not _is_whole(folder, known.sha256)
+    if made:
+        _train(session, lesson, folder)
+    decide(session, lesson.classifier_id)
+    return int(made), len(lesson.taught)
 
 
 def predictions(session: Session) -> tuple[int, int]:
-    """Let the student label every document."""
+    """Let the student in use label every document."""
     classifier_id, embedder_id = session.store.current("classifier_id"), session.embedder.embedder_id
     if classifier_id is None:
         raise TrainingError("There is no student yet; run the stage classifier first.")
@@ -55,21 +63,24 @@ def predictions(session: Session) -> tuple[int, int]:
     pending = len(session.store.pending("predictions", {"classifier_id": classifier_id}))
     batches = session.store.iter_unpredicted(classifier_id, embedder_id, SCORE_BATCH)
     for hashes, vectors in session.progress.track(batches, total=pending, what="predictions", size=lambda batch: len(batch[0])):
-        ids, probabilities = score(vectors, student=student)
-        session.store.save_predictions(classifier_id, hashes, ids.tolist(), probabilities)
+        documents = session.store.texts(hashes) if student.needs_text or student.needs_metadata else []
+        found = student.probabilities(_inputs(vectors, documents))
+        ids, more = _predicted(found, vectors, student)
+        session.store.save_predictions(classifier_id, hashes, ids, found.max(axis=1), **more)
     return pending, session.store.counts()["texts"]
 
 
 def load_current_student(session: Session) -> LoadedStudent:
-    """Load the student that the tables point to.
+    """Load the student that is in use, with the names that its categories have at present.
 
-    :raises ArtefactError: when its files are missing or damaged.
+    :raises TrainingError: where there is none yet.
+    :raises ArtefactError: when its files are missing or damaged, or it learnt on vectors of another embedder.
+    :raises StudentError: where the taxonomy has moved on, and a category of it is lost.
     """
     classifier_id = session.store.current("classifier_id")
     if classifier_id is None:
         raise TrainingError(f"Project {session.project.name} has no student yet; run `linnaeus run {session.project.name}` first.")
-    student = session.store.student(classifier_id)
-    return load_student(session.folder / student.path, sha256=student.sha256)
+    return named_at_present(session, load_stored_student(session, classifier_id))
 
 
 def _is_whole(folder: Path, sha256: str) -> bool:
@@ -81,46 +92,125 @@ def _is_whole(folder: Path, sha256: str) -> bool:
     return True
 
 
-def _unlabelled(session: Session, labelled: set[str]) -> list[str]:
-    most = session.project.student.unlabelled
-    texts = session.store.sample_hashes(first=most + len(labelled)) if most else []
-    # Held-out documents stay out altogether: what is measured on them is measured on strangers.
-    return [text for text in texts if text not in labelled][:most]
+def _train(session: Session, lesson: Lesson, folder: Path) -> None:
+    project, key = session.project, lesson.classifier_id
+    material = material_of(session, lesson).used()
+    if len(material.categories) < 2 or len(material.labelled) < 2 * project.student.folds:
+        raise TrainingError(
+            f"A student needs labels of at least 2 categories and at least {2 * project.student.folds} labelled documents; there are"
+            f" {len(material.labelled)} of {len(material.categories)}. Raise annotation.sample, or see the table failures."
+        )
+    session.progress.status(f"student: trying {len(project.students)} candidates on {len(material.labelled)} labels")
+    workshop = Workshop(material, folds=project.student.folds, seed=project.seed)
+    choice = choose(candidates_of(project.students, unlabelled=len(material.unlabelled) > 0), workshop)
+    session.progress.status(choice.reason)
+    model = fit_candidate(choice, workshop)
+    model.novelty = fit_novelty(material.everything.vectors, seed=project.seed).as_arrays()
+    about = _about(session, lesson, material, choice)
+    digest = save_student(folder, model, about)
+    one = next(trial for trial in choice.trials if trial.candidate == choice.candidate.name)
+    student = Student(
+        key, lesson.present.taxonomy_id, lesson.teacher_id, session.embedder.embedder_id, str(folder.relative_to(session.folder)), digest,
+        {
+            "candidate": choice.candidate.name, "reason": choice.reason, "settings": one.settings,
+            "students": [student.model_dump(mode="json") for student in project.students],
+            "held_out": project.annotation.held_out, "seed": project.seed,
+        },
+        {"agreement": one.agreement, "low": one.low, "high": one.high, "log_loss": one.log_loss, "coverage": about["conformal"]["covered"]},
+        len(lesson.taught),
+    )  # fmt: skip
+    trials = [StudentTrial(key, **{**vars(trial), "chosen": trial is one}) for trial in choice.trials]
+    with session.store.writer():
+        session.store.save([student])
+        session.store.save(trials)
 
 
-def _classifier_id(session: Session, present: Taxonomy, taught: list[Label], cited: dict[str, str], more: list[str], embedder_id: str) -> str:
-    learnt = [[label.text_hash, label.category_id, None if label.probability is None else round(label.probability, 9)] for label in taught]
-    settings = session.project.student.model_dump(mode="json")
-    return content_id("student", [METHOD, present.taxonomy_id, learnt, cited, more, embedder_id, settings, session.project.seed])
-
-
-def _probabilities(label: Label) -> dict[str, float]:
-    if label.scores is None:
-        return {label.category_id or "": 1.0}
-    return {key: math.exp(value) for key, value in label.scores.items()}
-
-
-def _save(session: Session, present: Taxonomy, trained: Trained, *, classifier_id: str, teacher: str, folder: Path, trained_on: int) -> None:
+def _about(session: Session, lesson: Lesson, material: Material, choice: Choice) -> dict[str, Any]:
+    """Gather what the student's card says."""
+    project, present = session.project, lesson.present
     names = {category.category_id: category.name for category in present.categories}
-    settings = session.project.student.model_dump(mode="json")
-    metrics = {"penalty": trained.penalty, "temperature": trained.temperature, "agreement": trained.agreement[trained.penalty]}
-    card = {
-        "classifier_id": classifier_id,
-        "project": session.project.name,
-        "use_case": session.project.use_case,
-        "taxonomy_id": present.taxonomy_id,
-        "embedder_id": session.embedder.embedder_id,
-        "embedder": session.project.embedder,
-        "categories": list(trained.categories),
-        "names": [names[category_id] for category_id in trained.categories],
-        "settings": settings,
-        "chosen": f"C = {trained.penalty}: best mean agreement over categories in {session.project.student.folds}-fold cross-validation",
-        "agreement_by_penalty": {str(penalty): value for penalty, value in trained.agreement.items()},
-        "temperature": trained.temperature,
-        "trained_on": trained_on,
-        "seed": session.project.seed,
+    above = {category.category_id: category.parent_id for category in present.categories}
+    flags = np.array([label.text_hash in lesson.known for label in lesson.taught])
+    wanted = project.certainty
+    applying = _applying(lesson, material.categories) if project.annotation.mode == "all" else None
+    certainty, covered = fit_certainty(
+        choice.unseen, material.soft, known=flags, level=wanted.level, risk=wanted.risk, applying=applying, seed=project.seed
+    )
+    truth, found = material.soft.argmax(axis=1), choice.unseen.argmax(axis=1)
+    wrong = Counter((int(one), int(other)) for one, other in zip(truth, found, strict=True) if one != other)
+    calibrated = certainty.calibration
+    return {
+        "classifier_id": lesson.classifier_id, "project": project.name, "use_case": project.use_case, "taxonomy_id": present.taxonomy_id,
+        "embedder": project.embedder_name, "embedder_id": session.embedder.embedder_id,
+        "categories": list(material.categories), "names": [names[one] for one in material.categories],
+        "parents": [_path(one, above, names) for one in material.categories],
+        **chosen_facts(choice),
+        "certainty": certainty.as_settings(),
+        "calibration": {
+            "method": calibrated.method, "fitted on": calibrated.fitted_on, "labels": "known" if calibrated.known else "the teacher's, uncalibrated",
+            "log loss before": calibrated.log_loss_before, "log loss after": calibrated.log_loss_after,
+        },
+        "conformal": {
+            "promised": covered.level, "covered": covered.covered, "low": covered.low, "high": covered.high, "n": covered.n,
+            "mean size": covered.mean_size, "measured on": "known labels" if covered.known else "the teacher's labels",
+        },
+        "thresholds": {
+            "least probability": min(1.0, certainty.abstention.threshold), "errors allowed": certainty.abstention.risk,
+            "share kept": certainty.abstention.share,
+        },
+        "metrics": [
+            {"metric": "agreement with unseen labels", "value": one.agreement, "low": one.low, "high": one.high, "n": one.n, "judge": "the teacher"}
+            for one in choice.trials if one.candidate == choice.candidate.name
+        ],
+        "confusions": [
+            {"truth": names[material.categories[one]], "predicted": names[material.categories[other]], "n": n}
+            for (one, other), n in wrong.most_common()
+        ],
+        "labels_per_category": np.bincount(truth, minlength=len(material.categories)).tolist(),
+        "labels_from": {"the teacher": len(lesson.taught) - len(lesson.known), "known": len(lesson.known), "cited by a category": len(lesson.cited)},
+        "data": {"unlabelled documents it learnt from": len(lesson.more)},
+        "teacher": lesson.teacher_id, "trained_on": len(lesson.taught), "seed": project.seed,
+        "training_ids_hash": content_id("texts", sorted(label.text_hash for label in lesson.taught)),
+    }  # fmt: skip
+
+
+def _applying(lesson: Lesson, categories: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Lay out all categories that the teacher gave each document, (n, k)."""
+    given = [{label.category_id, *label.also} for label in lesson.taught]
+    return np.array([[category in some for category in categories] for some in given], dtype=bool)
+
+
+def _path(category_id: str, above: Mapping[str, str | None], names: Mapping[str, str]) -> list[str]:
+    path: list[str] = []
+    while (parent := above.get(category_id)) is not None:
+        path.insert(0, names[parent])
+        category_id = parent
+    return path
+
+
+def _inputs(vectors: Matrix, documents: Sequence[Document]) -> Inputs:
+    return Inputs(vectors, [document.text for document in documents], [document.metadata for document in documents])
+
+
+def _predicted(found: Floats, vectors: Matrix, student: LoadedStudent) -> tuple[list[str], dict[str, Sequence[Any]]]:
+    """Give each document's category, and the other columns of the table."""
+    ids = np.asarray(student.categories)
+    places = np.argsort(-found, axis=1, kind="stable")[:, : NEXT + 1]
+    values = np.take_along_axis(found, places, axis=1)
+    more: dict[str, Sequence[Any]] = {
+        "alternatives": [
+            json.dumps({ids[place]: round(float(value), 4) for place, value in zip(row[1:], said[1:], strict=True) if value >= LEAST_NEXT})
+            for row, said in zip(places.tolist(), values.tolist(), strict=True)
+        ]
     }
-    digest = save_student(folder, trained.model, card)
-    path = str(folder.relative_to(session.folder))
-    embedder_id = session.embedder.embedder_id
-    session.store.save([Student(classifier_id, present.taxonomy_id, teacher, embedder_id, path, digest, settings, metrics, trained_on)])
+    if student.certainty is not None:
+        members = student.certainty.conformal.members(found)
+        more["members"] = [ids[row].tolist() for row in members]
+        more["abstained"] = (~student.certainty.abstention.keeps(found)).tolist()
+        if student.certainty.sets is not None:
+            applies = student.certainty.sets.applies(found)
+            applies[np.arange(len(found)), places[:, 0]] = False  # the likeliest one is the category itself
+            more["also"] = [ids[row].tolist() for row in applies]
+    if student.novelty is not None:
+        more["novelty"] = student.novelty.score(vectors).astype(float).tolist()
+    return ids[places[:, 0]].tolist(), more

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import StoreError
-from pipeline.records import Document, Failure, Student, Summary
+from pipeline.records import Document, Failure, Summary
 from pipeline.store.label_reads import LabelReads, numbered
 from pipeline.store.tables import TABLES, from_json
 
@@ -97,38 +97,6 @@ class Reads(LabelReads):
             raise StoreError(f"{len(hashes) - found.num_rows} of {len(hashes)} texts have no vector by {embedder_id}; embed them first.")
         return matrix(found["vector"])
 
-    def iter_unpredicted(self, classifier_id: str, embedder_id: str, batch: int) -> Iterator[tuple[list[str], Vectors]]:
-        """Give the hashes and vectors of active texts without a prediction, at most `batch` at a time, by text hash."""
-        after = ""
-        while True:
-            with self.reader() as connection:
-                found = connection.sql(UNPREDICTED, params=[embedder_id, after, classifier_id, batch]).to_arrow_table()
-            if not found.num_rows:
-                return
-            hashes = found["text_hash"].to_pylist()
-            after = hashes[-1]
-            yield hashes, matrix(found["vector"])
-
-    def student(self, classifier_id: str) -> Student:
-        """Give a trained student; StoreError where there is none."""
-        found = self.rows(STUDENT, [classifier_id])
-        if not found:
-            raise StoreError(f"There is no classifier {classifier_id!r} in {self.path}.")
-        student, taxonomy, annotator, embedder, path, sha256, settings, metrics, trained_on = found[0]
-        return Student(student, taxonomy, annotator, embedder, path, sha256, from_json(settings), from_json(metrics), trained_on)
-
-    def find_student(self, classifier_id: str) -> Student | None:
-        """Give a student, or None where it has not been trained."""
-        return self.student(classifier_id) if self.rows("select 1 from classifiers where classifier_id = ?", [classifier_id]) else None
-
-    def predictions(self, classifier_id: str) -> dict[str, str]:
-        """Give the category id that a student predicts for each text hash."""
-        return dict(self.rows("select text_hash, category_id from predictions where classifier_id = ?", [classifier_id]))
-
-    def prediction_probabilities(self, classifier_id: str) -> dict[str, float]:
-        """Give how sure a student is of each text's category, by text hash."""
-        return dict(self.rows("select text_hash, probability from predictions where classifier_id = ?", [classifier_id]))
-
     def current(self, key: str) -> str | None:
         """Give the id that a key points to in the store's facet."""
         found = self.rows("select value from current where key = ?", [self.pointer(key)])
@@ -169,17 +137,6 @@ select text_hash, summary_spec, summary, phrase, truncated
 from wanted join summaries using (text_hash) where summary_spec = ? order by position
 """
 VECTORS = "select vector from wanted join embeddings using (text_hash) where embedder_id = ? order by position"
-UNPREDICTED = """
-select text_hash, vector from embeddings
-where embedder_id = ? and text_hash > ?
-    and text_hash in (select text_hash from documents where active)
-    and text_hash not in (select text_hash from predictions where classifier_id = ?)
-order by text_hash limit ?
-"""
-STUDENT = """
-select classifier_id, taxonomy_id, annotator_id, embedder_id, path, sha256, settings, metrics, trained_on
-from classifiers where classifier_id = ?
-"""
 DOCUMENT_COUNTS = """
 select count(*) filter (where active), count(distinct text_hash) filter (where active), count(*) filter (where not active) from documents
 """

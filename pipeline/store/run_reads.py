@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipeline.call_records import ExamResult
 from pipeline.records import Evaluation
-from pipeline.store.reads import Reads
+from pipeline.store.student_reads import StudentReads
 
 __all__ = ["RunReads", "Throughput"]
 
@@ -23,7 +23,7 @@ class Throughput:
     tokens_out: int
 
 
-class RunReads(Reads):
+class RunReads(StudentReads):
     """Read figures, calls and stages."""
 
     def evaluations(self, subject: str | None = None) -> list[Evaluation]:

@@ -16,6 +16,7 @@ from pipeline.call_records import Call, ExamResult, PlannedStage, StageServing
 from pipeline.ids import canonical_json
 from pipeline.records import Annotator, Change, Evaluation, Facet, Label, Measure, Prediction, Reject, Student, Summary
 from pipeline.store.warehouse import Connection
+from pipeline.student_records import Promotion, StudentTrial
 from pipeline.trust_records import AnnotatorQuality, CurvePoint, Threshold
 
 __all__ = [
@@ -100,6 +101,9 @@ CATEGORY_COLUMNS = text_columns("taxonomy_id", "category_id", "parent_id", "name
 }
 MEASURE_COLUMNS = text_columns("taxonomy_id", "metric") | {"size": REAL, "value": REAL, "low": REAL, "high": REAL, "n": INT, "judge": STR}
 STUDENT_COLUMNS = text_columns("classifier_id", "taxonomy_id", "annotator_id", "embedder_id", "path", "sha256", "settings", "metrics")
+PREDICTION_COLUMNS = text_columns("text_hash", "classifier_id", "category_id", "alternatives") | {
+    "probability": REAL, "also": pa.list_(STR), "members": pa.list_(STR), "abstained": FLAG, "novelty": REAL,
+}  # fmt: skip
 FIGURES = {"value": REAL, "low": REAL, "high": REAL, "n": INT, "judge": STR, "created_at": TIME}
 STAGE_COLUMNS = {"run_id": STR, "stage": STR, "started_at": TIME, "seconds": REAL, "status": STR, "counts": STR}
 
@@ -152,7 +156,21 @@ TABLES = {
         ),
         Table("embeddings", ("text_hash", "embedder_id"), text_columns("text_hash", "embedder_id") | {"vector": pa.list_(pa.float32())}),
         Table("classifiers", ("classifier_id",), STUDENT_COLUMNS | {"trained_on": INT}, frozenset({"settings", "metrics"})),
-        Table("predictions", ("text_hash", "classifier_id"), text_columns("text_hash", "classifier_id", "category_id") | {"probability": REAL}),
+        Table("predictions", ("text_hash", "classifier_id"), PREDICTION_COLUMNS, frozenset({"alternatives"})),
+        Table(
+            "student_trials",
+            ("classifier_id", "candidate"),
+            text_columns("classifier_id", "candidate", "settings")
+            | {"chosen": FLAG, "agreement": REAL}
+            | SPREAD
+            | dict.fromkeys(("log_loss", "seconds"), REAL),
+            frozenset({"settings"}),
+        ),
+        Table(
+            "promotions",
+            (),
+            text_columns("classifier_id", "previous_id", "facet", "decided_by", "reason") | {"promoted": FLAG, "created_at": TIME},
+        ),
         Table("evaluations", ("evaluation_id", "subject", "metric", "slice"), text_columns("evaluation_id", "subject", "metric", "slice") | FIGURES),
         Table("llm_calls", (), CALL_COLUMNS, frozenset({"parameters"})),
         Table("plans", ("plan_id", "stage"), PLAN_COLUMNS),
@@ -186,9 +204,11 @@ RECORDS: Mapping[type, str] = {
     Measure: "taxonomy_measures",
     PlannedStage: "plans",
     Prediction: "predictions",
+    Promotion: "promotions",
     Reject: "rejects",
     StageServing: "stage_serving",
     Student: "classifiers",
+    StudentTrial: "student_trials",
     Summary: "summaries",
     Threshold: "thresholds",
 }

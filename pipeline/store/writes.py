@@ -102,18 +102,28 @@ class Writes(Warehouse):
         columns = {"text_hash": pa.array(hashes, pa.string()), "embedder_id": constant(embedder_id, rows), "vector": vectors}
         return self._replace("embeddings", columns)
 
-    def save_predictions(self, classifier_id: str, hashes: Sequence[str], category_ids: Sequence[str], probabilities: Matrix) -> int:
-        """Save one category and its probability for each text hash, fast."""
+    def save_predictions(
+        self, classifier_id: str, hashes: Sequence[str], category_ids: Sequence[str], probabilities: Matrix, **more: Sequence[Any] | None
+    ) -> int:
+        """Save one category and its probability for each text hash, fast.
+
+        :param more: further columns of the table as parallel sequences: alternatives (JSON), also, members, abstained, novelty.
+        """
         lengths = (len(hashes), len(category_ids), len(probabilities))
-        if len(set(lengths)) != 1:
+        given = {name: values for name, values in more.items() if values is not None}
+        if len({*lengths, *map(len, given.values())}) != 1:
             raise ValueError("Got {} text hashes, {} categories and {} probabilities; expected as many of each.".format(*lengths))
+        kinds = TABLES["predictions"].columns
         columns = {
             "text_hash": pa.array(hashes, pa.string()),
             "classifier_id": constant(classifier_id, len(hashes)),
             "category_id": pa.array(category_ids, pa.string()),
             "probability": pa.array(np.asarray(probabilities, dtype=np.float64)),
         }
-        return self._replace("predictions", columns)
+        rest = {
+            name: pa.array(given[name], kinds[name]) if name in given else pa.nulls(len(hashes), kinds[name]) for name in kinds if name not in columns
+        }
+        return self._replace("predictions", columns | rest)
 
     def _replace(self, name: str, columns: Mapping[str, Any]) -> int:
         table = TABLES[name]

@@ -1,18 +1,57 @@
 """Students: small classifiers that learn from the labels and label everything else."""
 
-from pipeline.students.artefact import LoadedStudent, load_student, save_student
-from pipeline.students.score import Scored, score, score_texts
+from pipeline.students.artefact import LoadedStudent, amend_card, load_student, save_student
+from pipeline.students.candidates import candidates_of, features_of
+from pipeline.students.card import chosen_facts, model_card
+from pipeline.students.certainty import Certainty, fit_certainty
+from pipeline.students.choice import Candidate, Choice, Trial, choose, fit_candidate
+from pipeline.students.comparison import Comparison, compare_students
+from pipeline.students.export import export_onnx
+from pipeline.students.features import TEXT_FEATURES
+from pipeline.students.fitting import Voice, Workshop
+from pipeline.students.groups import same_groups
+from pipeline.students.inputs import Inputs
+from pipeline.students.material import Material
+from pipeline.students.novelty import Novelty, fit_novelty
+from pipeline.students.score import ScoredCategory, TextPrediction, score, score_texts
+from pipeline.students.text_classifier import TextClassifier, load
 from pipeline.students.train import METHOD, Trained, TrainingSet, cited_labels, cross_predict, soft_labels, spread, train
 
 __all__ = [
     "METHOD",
+    "TEXT_FEATURES",
+    "Candidate",
+    "Certainty",
+    "Choice",
+    "Comparison",
+    "Inputs",
     "LoadedStudent",
-    "Scored",
+    "Material",
+    "Novelty",
+    "ScoredCategory",
+    "TextClassifier",
+    "TextPrediction",
     "Trained",
     "TrainingSet",
+    "Trial",
+    "Voice",
+    "Workshop",
+    "amend_card",
+    "candidates_of",
+    "choose",
+    "chosen_facts",
     "cited_labels",
+    "compare_students",
     "cross_predict",
+    "export_onnx",
+    "features_of",
+    "fit_candidate",
+    "fit_certainty",
+    "fit_novelty",
+    "load",
     "load_student",
+    "model_card",
+    "same_groups",
     "save_student",
     "score",
     "score_texts",

@@ -22,6 +22,7 @@ __all__ = ["Candidate", "Choice", "Trial", "choose", "fit_candidate"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 RESAMPLES = 1000
+CLEAR = 0.01  # gain in agreement above which a candidate goes before one that is listed earlier
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,10 @@ class Choice:
 
 
 def choose(candidates: Sequence[Candidate], workshop: Workshop) -> Choice:
-    """Try all candidates, and choose the one whose predictions of unseen labels the teacher holds likeliest; of equals the first.
+    """Try all candidates, and choose the first unless another one's predictions of unseen labels are clearly likelier by the teacher.
+
+    Clearly is by more than .01, and more than chance. What repeats a weak teacher's errors agrees with it more than what is right:
+    on four corpora with gold labels, gains in agreement of less than that went with losses in accuracy.
 
     :raises TrainingError: where the labels of a fold are all of one category.
     """
@@ -71,7 +75,7 @@ def choose(candidates: Sequence[Candidate], workshop: Workshop) -> Choice:
         seconds[voice] = time.monotonic() - began
     tried = [_tried(candidate, [kept[voice] for voice in candidate.voices], workshop) for candidate in candidates]
     scores = [_agreements(one, workshop) for one in tried]
-    best = int(np.argmax([score.mean() for score in scores]))
+    best = _chosen(scores, workshop.seed)
     trials = []
     for candidate, logits, score in zip(candidates, tried, scores, strict=True):
         settings = {voice.name: kept[voice][_best(kept[voice], workshop, slice(None))][0] for voice in candidate.voices}
@@ -127,6 +131,21 @@ def _trial(name: str, logits: Floats, score: Floats, workshop: Workshop, *, seco
     return Trial(name, mean, *wilson(mean, len(score)), len(score), loss, seconds, settings)
 
 
+def _chosen(scores: Sequence[Floats], seed: int) -> int:
+    best = 0
+    for place in range(1, len(scores)):
+        if _gain(scores[place], scores[best], seed)[1] > CLEAR:
+            best = place
+    return best
+
+
+def _gain(ours: Floats, theirs: Floats, seed: int) -> tuple[float, float, float]:
+    """Give how much more one has than the other on the same documents, with its interval (paired bootstrap)."""
+    gain = ours - theirs
+    draws = gain[np.random.default_rng(seed).integers(0, len(gain), (RESAMPLES, len(gain)))].mean(axis=1)
+    return float(gain.mean()), float(np.quantile(draws, 0.025)), float(np.quantile(draws, 0.975))
+
+
 def _reason(trials: Sequence[Trial], scores: Sequence[Floats], best: int, *, seed: int) -> str:
     one = trials[best]
     found = f"{one.agreement:.3f} ({one.low:.3f} to {one.high:.3f}, n = {one.n})"
@@ -135,8 +154,8 @@ def _reason(trials: Sequence[Trial], scores: Sequence[Floats], best: int, *, see
     if not others:
         return f"{said}. It was the only candidate."
     second = max(others, key=lambda place: trials[place].agreement)
-    gain = scores[best] - scores[second]
-    draws = gain[np.random.default_rng(seed).integers(0, len(gain), (RESAMPLES, len(gain)))].mean(axis=1)
-    low, high = np.quantile(draws, [0.025, 0.975])
-    sure = "" if low > 0 else " That is within chance: the two are about as good."
-    return f"{said}, {gain.mean():.3f} more than {trials[second].candidate} ({low:+.3f} to {high:+.3f} on the same documents).{sure}"
+    gain, low, high = _gain(scores[best], scores[second], seed)
+    beside = f"{said}, {gain:+.3f} beside {trials[second].candidate}, the best of the others ({low:+.3f} to {high:+.3f} on the same documents)"
+    if gain >= 0:
+        return f"{beside}." if low > 0 else f"{beside}, which is within chance."
+    return f"{beside}. It stands first, and a gain below {CLEAR} counts for nothing: repeating a teacher's errors brings as much."

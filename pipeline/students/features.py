@@ -133,7 +133,7 @@ def _feature(name: str, cards: Matrix | None) -> Any:
     if name == "characters":
         grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=3, **usual)
         return Pipeline([("texts", Texts()), ("tfidf", grams)])
-    if name == "cards":
+    if name == "cards" and cards is not None:
         return CardLikeness(cards)
     if name == "metadata":
         return Pipeline([("columns", MetadataColumns()), ("values", DictVectorizer(dtype=np.float32)), ("scale", MaxAbsScaler())])

@@ -5,7 +5,7 @@ for the sum), and they calibrate as well: together they are the temperature. Wha
 questions words tell the type of the answer, on requests the meaning does, and with few labels a category the card.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -29,13 +29,17 @@ class Voices(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     :param voices: classifiers over `Inputs` with `predict_proba`, fitted, each on some or all of the classes.
     :param weights: how much each one's log-probability counts.
     :param classes: the classes there are, ascending.
+    :param novelty: arrays by name that say what training documents look like, as `Novelty.as_arrays` gives them.
     """
 
-    def __init__(self, voices: Sequence[Any], weights: Sequence[float], classes: npt.ArrayLike) -> None:
+    def __init__(
+        self, voices: Sequence[Any], weights: Sequence[float], classes: npt.ArrayLike, novelty: Mapping[str, npt.NDArray[np.float32]] | None = None
+    ) -> None:
         """Keep the voices."""
         self.voices = voices
         self.weights = weights
         self.classes = classes
+        self.novelty = novelty
 
     @property
     def classes_(self) -> Ints:
@@ -46,10 +50,14 @@ class Voices(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Learn nothing: the voices are fitted one by one."""
         return self
 
+    def decision_function(self, inputs: Any) -> Floats:
+        """Give the sum of the weighted log-probabilities (n, k)."""
+        parts = zip(self.voices, self.weights, strict=True)
+        return np.asarray(sum(weight * log_probabilities(voice, inputs, self.classes_) for voice, weight in parts))
+
     def predict_proba(self, inputs: Any) -> Floats:
         """Give probabilities (n, k)."""
-        parts = zip(self.voices, self.weights, strict=True)
-        return np.asarray(softmax(sum(weight * log_probabilities(voice, inputs, self.classes_) for voice, weight in parts), axis=1))
+        return np.asarray(softmax(self.decision_function(inputs), axis=1))
 
     def predict(self, inputs: Any) -> Ints:
         """Give the likeliest class."""

@@ -68,7 +68,7 @@ def test_an_unknown_key_is_refused_with_the_keys_of_its_section(write: Callable[
     known = ", ".join(AnnotationSettings.model_fields)
     assert mistakes(write(annotation={"samples": 3})) == [f"annotation.samples: unknown key; the keys here are {known}"]
     assert mistakes(write(taxonomy={"size": {"min": 3, "max": 5, "step": 1}})) == ["taxonomy.size.step: unknown key; the keys here are min, max"]
-    assert mistakes(write(students=[{"kinds": 1}]))[0].startswith("students.0.kinds: unknown key; the keys here are kind, penalties")
+    assert mistakes(write(students=[{"kinds": 1}]))[0].startswith("students.0.kinds: unknown key; the keys here are kind, features, penalties")
 
 
 @pytest.mark.parametrize("folder", ["/", "/tmp"])

@@ -1,29 +1,18 @@
-"""Students learn, know how sure they are, and are loaded only when they are what they say."""
-
-import hashlib
-import json
-import pickle
-from pathlib import Path
-from typing import Any
+"""Students learn, and know how sure they are."""
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import FunctionTransformer
-from sklearn.tree import DecisionTreeClassifier
 
-from pipeline.errors import ArtefactError, TrainingError
+from pipeline.errors import TrainingError
 from pipeline.settings import StudentSettings
-from pipeline.students import LoadedStudent, TrainingSet, load_student, save_student, score, score_texts, soft_labels, spread, train
-from tests.tiny import TinyEmbedder
+from pipeline.students import TrainingSet, soft_labels, spread, train
 
 SETTINGS = StudentSettings()
 CATEGORIES = ("cat:a", "cat:b", "cat:c")
-CARD: dict[str, Any] = {"categories": ["cat:a", "cat:b", "cat:c"], "names": ["A", "B", "C"], "embedder_id": "e"}
 
 
 def blobs(per_category: int, *, noise: float = 0.25, seed: int = 0, categories: int = 3) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.intp]]:
@@ -123,96 +112,3 @@ def test_soft_labels_are_laid_out_by_category_and_sum_to_one() -> None:
     found = soft_labels(["a", "b"], [{"a": 0.6, "none": 0.4}, {"b": 0.2, "a": 0.2}])
     assert found.tolist() == [[1.0, 0.0], [0.5, 0.5]]
     assert soft_labels(["a", "b"], []).shape == (0, 2)
-
-
-def saved(folder: Path) -> tuple[LogisticRegression, str]:
-    model = train(training_set(), settings=SETTINGS, seed=1).model
-    return model, save_student(folder, model, CARD)
-
-
-def test_a_student_comes_back_as_it_was_saved(tmp_path: Path) -> None:
-    model, digest = saved(tmp_path)
-    student = load_student(tmp_path, sha256=digest)
-    vectors, _ = blobs(20, seed=4)
-    assert np.array_equal(student.model.predict_proba(vectors), model.predict_proba(vectors))
-    assert (student.categories, student.names) == (list(CATEGORIES), ["A", "B", "C"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["card.json", "model.skops"], "no half-written file is left"
-
-
-def test_scores_are_the_largest_of_probabilities_that_sum_to_one(tmp_path: Path) -> None:
-    _, digest = saved(tmp_path)
-    student = load_student(tmp_path, sha256=digest)
-    vectors, _ = blobs(20, seed=4)
-    ids, values = score(vectors, student=student)
-    everything = student.model.predict_proba(vectors)
-    assert everything.sum(axis=1) == pytest.approx(np.ones(60))
-    assert values == pytest.approx(everything.max(axis=1))
-    assert ids.tolist() == [CATEGORIES[place] for place in everything.argmax(axis=1)]
-
-
-def test_texts_are_scored_as_a_stream_in_order() -> None:
-    embedder = TinyEmbedder()
-    texts = ["parcel late"] * 10 + ["refund money"] * 10
-    model = LogisticRegression().fit(embedder.embed(texts), [0] * 10 + [1] * 10)
-    student = LoadedStudent(model, {"categories": ["cat:a", "cat:b"], "names": ["Parcels", "Refunds"]})
-    found = list(score_texts(iter(["late parcel", "my refund"]), student=student, embedder=embedder))
-    assert [(one.text, one.category, one.category_id) for one in found] == [("late parcel", "Parcels", "cat:a"), ("my refund", "Refunds", "cat:b")]
-    assert list(score_texts([], student=student, embedder=embedder)) == []
-
-
-def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
-    saved(tmp_path)
-    model = tmp_path / "model.skops"
-    model.write_bytes(model.read_bytes()[:-10])
-    with pytest.raises(ArtefactError, match="is damaged or another student's"):
-        load_student(tmp_path)
-
-
-def test_another_students_model_is_refused(tmp_path: Path) -> None:
-    saved(tmp_path)
-    with pytest.raises(ArtefactError, match="is damaged or another student's"):
-        load_student(tmp_path, sha256="0" * 64)
-
-
-@pytest.mark.parametrize("card", ["{", "", "\xff"])
-def test_a_card_that_cannot_be_read_is_refused(tmp_path: Path, card: str) -> None:
-    saved(tmp_path)
-    (tmp_path / "card.json").write_bytes(card.encode("latin-1"))
-    with pytest.raises(ArtefactError, match=r"card\.json cannot be read"):
-        load_student(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["model.skops", "card.json"])
-def test_a_missing_part_is_named(tmp_path: Path, name: str) -> None:
-    saved(tmp_path)
-    (tmp_path / name).unlink()
-    with pytest.raises(ArtefactError, match=f"{name} is missing"):
-        load_student(tmp_path)
-
-
-def plant(folder: Path, data: bytes) -> None:
-    (folder / "model.skops").write_bytes(data)
-    (folder / "card.json").write_text(json.dumps({**CARD, "sha256": hashlib.sha256(data).hexdigest()}), encoding="utf-8")
-
-
-def test_content_that_could_run_code_is_refused(tmp_path: Path) -> None:
-    plant(tmp_path, skops.io.dumps(FunctionTransformer(func=Path.unlink)))
-    with pytest.raises(ArtefactError, match="something other than a student"):
-        load_student(tmp_path)
-    plant(tmp_path, pickle.dumps({"a": 1}))
-    with pytest.raises(ArtefactError, match="something other than a student"):
-        load_student(tmp_path)
-
-
-def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
-    plant(tmp_path, skops.io.dumps(DecisionTreeClassifier().fit([[0], [1]], [0, 1])))
-    with pytest.raises(ArtefactError, match=r"holds a DecisionTreeClassifier|something other than a student"):
-        load_student(tmp_path)
-
-
-@pytest.mark.parametrize("card", [[], 1, "x"])
-def test_a_card_that_is_no_object_is_refused(tmp_path: Path, card: object) -> None:
-    saved(tmp_path)
-    (tmp_path / "card.json").write_text(json.dumps(card), encoding="utf-8")
-    with pytest.raises(ArtefactError):
-        load_student(tmp_path)

@@ -1,0 +1,102 @@
+"""Measures how fast fitted students predict, beside the bare logistic regression that one of them holds: all in turns, in one run.
+
+`student_speed.py [--documents N --labels N --batch N --rounds N]` draws unit vectors of 384 dimensions around 20 categories and texts of their words,
+and prints documents a second and the share of the bare estimator's speed, each with its range over the rounds. The time of the embedder is left out.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.student_settings import StudentSettings
+from pipeline.students import Inputs, Material, Voice, Workshop, candidates_of, same_groups
+from pipeline.students.voices import Voices
+
+DIMENSIONS, CATEGORIES, SEED = 384, 20, 42
+WORDS, LENGTH = 4_000, 25  # words that there are, and words of a text
+FROM_VECTORS = StudentSettings(features=("embedding", "cards"))
+FROM_WORDS_TOO = StudentSettings(features=("embedding", "words", "cards"))
+Ints = npt.NDArray[np.intp]
+
+
+def main(options: argparse.Namespace) -> None:
+    """Fit the students, and let them take turns."""
+    turns = _turns(options)
+    seconds: dict[str, list[float]] = {name: [] for name in turns}
+    for number in range(options.rounds + 1):
+        names = list(turns)
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            began = time.perf_counter()
+            turns[name]()
+            if number:  # the first round warms up
+                seconds[name].append(time.perf_counter() - began)
+    bare = np.array(seconds["bare logistic regression"])
+    print(f"{options.documents} documents in batches of {options.batch}, median of {options.rounds} rounds (least to most)")
+    for name, taken in seconds.items():
+        speeds, shares = options.documents / np.array(taken), bare / np.array(taken)
+        print(
+            f"{name:<34}{np.median(speeds):>12,.0f} a second ({speeds.min():,.0f} to {speeds.max():,.0f})"
+            f"   {np.median(shares):.2f} of the bare one ({shares.min():.2f} to {shares.max():.2f})"
+        )
+
+
+def _turns(options: argparse.Namespace) -> Mapping[str, Callable[[], None]]:
+    random = np.random.default_rng(SEED)
+    centres = _unit(random.normal(size=(CATEGORIES, DIMENSIONS)))
+    inputs, truth = _documents(options.labels + options.documents, centres, random)
+    labelled, others = inputs.take(np.arange(options.labels)), inputs.take(np.arange(options.labels, len(inputs)))
+    material = Material(
+        categories=tuple(f"category {number}" for number in range(CATEGORIES)),
+        labelled=labelled,
+        soft=0.8 * np.eye(CATEGORIES)[truth[: options.labels]] + 0.2 / CATEGORIES,
+        weights=np.ones(options.labels),
+        groups=same_groups(labelled.vectors),
+        cards=_unit(centres + 0.5 * _unit(random.normal(size=centres.shape))),
+    )
+    workshop = Workshop(material, folds=5, seed=SEED)
+    voice = Voice("logistic_regression", "logistic_regression", chosen=(("C", (1.0,)),))
+    alone = Voices([workshop.fit(voice, voice.grid[0])], [1.5], np.arange(CATEGORIES))
+    bare = alone.voices[0].steps[-1][1]
+    batches = [others.take(np.arange(start, min(start + options.batch, len(others)))) for start in range(0, len(others), options.batch)]
+
+    def each(predict: Callable[[Inputs], object]) -> Callable[[], None]:
+        return lambda: [predict(batch) for batch in batches] and None
+
+    return {
+        "bare logistic regression": each(lambda batch: bare.predict_proba(batch.vectors)),
+        "student: logistic_regression": each(alone.predict_proba),
+        "student: voices, from vectors": each(_voices(FROM_VECTORS, workshop).predict_proba),
+        "student: voices, from words as well": each(_voices(FROM_WORDS_TOO, workshop).predict_proba),
+    }
+
+
+def _voices(settings: StudentSettings, workshop: Workshop) -> Voices:
+    """Fit a student with its usual settings and weights; how fast it is does not hang on them."""
+    (candidate,) = candidates_of([settings])
+    fitted = [workshop.fit(voice, voice.grid[0]) for voice in candidate.voices]
+    return Voices(fitted, [voice.usual for voice in candidate.voices], np.arange(CATEGORIES))
+
+
+def _documents(count: int, centres: npt.NDArray[np.float32], random: np.random.Generator) -> tuple[Inputs, Ints]:
+    """Draw documents: a category each, a vector around its centre, and a text of words that come seldom or often, some of them its own."""
+    truth = random.integers(0, CATEGORIES, count)
+    vectors = _unit(centres[truth] + _unit(random.normal(size=(count, DIMENSIONS))))
+    ranks = np.minimum(random.zipf(1.3, size=(count, LENGTH)), WORDS)
+    ranks[:, :3] = WORDS + truth[:, None]
+    return Inputs(vectors, [" ".join(f"word{rank}" for rank in row) for row in ranks.tolist()]), truth
+
+
+def _unit(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, default=40_960, help="documents to predict")
+    parser.add_argument("--labels", type=int, default=1_000, help="labelled documents to fit the students on")
+    parser.add_argument("--batch", type=int, default=8_192, help="documents predicted at once; the stage predictions takes 8,192")
+    parser.add_argument("--rounds", type=int, default=7)
+    main(parser.parse_args())

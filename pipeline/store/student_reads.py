@@ -1,0 +1,85 @@
+"""What a store can be asked about students: which there are, what they predict, what still lacks a prediction."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from pipeline.errors import StoreError
+from pipeline.records import Student
+from pipeline.store.reads import Reads, Vectors, matrix
+from pipeline.store.tables import from_json
+from pipeline.student_records import Promotion, StudentTrial
+
+__all__ = ["StudentReads"]
+
+
+class StudentReads(Reads):
+    """Read students, their predictions and the decisions about them."""
+
+    def iter_unpredicted(self, classifier_id: str, embedder_id: str, batch: int) -> Iterator[tuple[list[str], Vectors]]:
+        """Give the hashes and vectors of active texts without a prediction, at most `batch` at a time, by text hash."""
+        after = ""
+        while True:
+            with self.reader() as connection:
+                found = connection.sql(UNPREDICTED, params=[embedder_id, after, classifier_id, batch]).to_arrow_table()
+            if not found.num_rows:
+                return
+            hashes = found["text_hash"].to_pylist()
+            after = hashes[-1]
+            yield hashes, matrix(found["vector"])
+
+    def student(self, classifier_id: str) -> Student:
+        """Give a trained student; StoreError where there is none."""
+        found = self.rows(f"{STUDENTS} where classifier_id = ?", [classifier_id])
+        if not found:
+            raise StoreError(f"There is no classifier {classifier_id!r} in {self.path}.")
+        return _student(found[0])
+
+    def find_student(self, classifier_id: str) -> Student | None:
+        """Give a student, or None where it has not been trained."""
+        return self.student(classifier_id) if self.rows("select 1 from classifiers where classifier_id = ?", [classifier_id]) else None
+
+    def predictions(self, classifier_id: str) -> dict[str, str]:
+        """Give the category id that a student predicts for each text hash."""
+        return dict(self.rows("select text_hash, category_id from predictions where classifier_id = ?", [classifier_id]))
+
+    def prediction_probabilities(self, classifier_id: str) -> dict[str, float]:
+        """Give how sure a student is of each text's category, by text hash."""
+        return dict(self.rows("select text_hash, probability from predictions where classifier_id = ?", [classifier_id]))
+
+    def students(self, taxonomy_id: str | None = None) -> list[Student]:
+        """List the students of the store's facet, or of one version of its taxonomy, the latest trained first."""
+        found = [_student(row) for row in self.rows(OF_FACET, [self.facet or "main"])]
+        return [student for student in found if taxonomy_id in {None, student.taxonomy_id}]
+
+    def promotions(self) -> list[tuple[Promotion, datetime]]:
+        """List the decisions about the students of the store's facet, the latest first."""
+        return [(Promotion(*row[:-1]), row[-1]) for row in self.rows(PROMOTIONS, [self.facet])]
+
+    def student_trials(self, classifier_id: str) -> list[StudentTrial]:
+        """List how the candidates did from which a student was chosen, the best first."""
+        return [StudentTrial(*[*row, from_json(settings)]) for *row, settings in self.rows(TRIALS, [classifier_id])]
+
+
+def _student(row: Sequence[Any]) -> Student:
+    student, taxonomy, annotator, embedder, path, sha256, settings, metrics, trained_on = row
+    return Student(student, taxonomy, annotator, embedder, path, sha256, from_json(settings), from_json(metrics), trained_on)
+
+
+UNPREDICTED = """
+select text_hash, vector from embeddings
+where embedder_id = ? and text_hash > ?
+    and text_hash in (select text_hash from documents where active)
+    and text_hash not in (select text_hash from predictions where classifier_id = ?)
+order by text_hash limit ?
+"""
+STUDENTS = "select classifier_id, taxonomy_id, annotator_id, embedder_id, path, sha256, settings, metrics, trained_on from classifiers"
+OF_FACET = f"{STUDENTS} where taxonomy_id in (select taxonomy_id from taxonomies where facet = ?) order by rowid desc"  # noqa: S608 - STUDENTS is a constant
+PROMOTIONS = """
+select classifier_id, previous_id, facet, promoted, decided_by, reason, created_at from promotions where facet = ?
+order by created_at desc, rowid desc
+"""
+TRIALS = """
+select classifier_id, candidate, chosen, agreement, low, high, n, log_loss, seconds, settings from student_trials
+where classifier_id = ? order by agreement desc, candidate
+"""

@@ -1,0 +1,67 @@
+"""From the project's settings to the candidates that are tried."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.settings import StudentSettings
+from pipeline.students.choice import Candidate
+from pipeline.students.fitting import Voice
+
+__all__ = ["candidates_of", "features_of"]
+
+# How much a voice counts beside the others before labels have a say: found on four corpora with gold labels (bench/README.md).
+USUAL = {"embedding": 1.0, "words": 0.5, "characters": 0.5, "cards": 0.2, "metadata": 0.3}
+USUAL_MEANS = 0.4
+WORDS_PENALTY = 10.0  # C of the voices beside the embedding's: from 3 to 30 it makes no difference, and takes most of the time
+NAMES = {"hidden": "hidden_layer_sizes"}  # scikit-learn's own names of parameters
+
+
+def candidates_of(students: Sequence[StudentSettings], *, unlabelled: bool = True) -> list[Candidate]:
+    """Make a candidate of each student's settings, in their order, each with a name of its own.
+
+    :param unlabelled: whether there are unlabelled documents to learn from.
+    """
+    found: list[Candidate] = []
+    for settings in students:
+        voices = _voices(settings) if settings.kind == "voices" else (_single(settings, unlabelled),)
+        name = _name(settings, voices)
+        same = sum(one.name == name or one.name.startswith(f"{name} (") for one in found)
+        found.append(Candidate(f"{name} ({same + 1})" if same else name, voices))
+    return found
+
+
+def features_of(students: Sequence[StudentSettings]) -> set[str]:
+    """Name all features that any of the students looks at."""
+    return {feature for candidate in candidates_of(students) for voice in candidate.voices for feature in voice.features}
+
+
+def _voices(settings: StudentSettings) -> tuple[Voice, ...]:
+    penalties = {feature: settings.penalties if feature == "embedding" else (WORDS_PENALTY,) for feature in settings.features}
+    voices = [
+        Voice(feature, "cards", ("cards",), usual=USUAL["cards"])
+        if feature == "cards"
+        else Voice(feature, "logistic_regression", (feature,), chosen=(("C", penalties[feature]),), usual=USUAL[feature])
+        for feature in settings.features
+    ]
+    if "embedding" in settings.features and settings.widened != "none":
+        voices.append(Voice("means", "class_means", ("embedding",), settings.widened, usual=USUAL_MEANS))
+    return tuple(voices)
+
+
+def _single(settings: StudentSettings, unlabelled: bool) -> Voice:
+    chosen: dict[str, tuple[Any, ...]] = {NAMES.get(name, name): values for name, values in settings.grid.items()}
+    if settings.kind == "logistic_regression":
+        chosen["C"] = settings.penalties
+    if settings.kind == "mlp" and "hidden_layer_sizes" in chosen:
+        chosen["hidden_layer_sizes"] = tuple((int(size),) for size in chosen["hidden_layer_sizes"])
+    alone = settings.kind in {"neighbours", "class_means"} or "features" not in settings.model_fields_set
+    features = ("embedding",) if alone else settings.features
+    widened = settings.widened if unlabelled and settings.unlabelled else "none"
+    return Voice(settings.kind, settings.kind, features, widened, tuple(sorted(chosen.items())))
+
+
+def _name(settings: StudentSettings, voices: Sequence[Voice]) -> str:
+    if settings.kind == "voices":
+        return "voices: " + ", ".join(voice.name for voice in voices)
+    only = voices[0]
+    return ", ".join([settings.kind, *(feature for feature in only.features if feature != "embedding"), *([only.widened] * (only.widened != "none"))])

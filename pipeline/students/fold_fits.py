@@ -1,0 +1,78 @@
+"""One classifier fitted many times: with other labels, weights or rows beside them, on features that are computed once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import issparse, vstack
+
+from pipeline.errors import TrainingError
+from pipeline.students.estimators import make_estimator, rows_of_soft
+from pipeline.students.features import feature_step
+from pipeline.students.fitting import Voice, Workshop
+from pipeline.students.inputs import Inputs
+from pipeline.students.material import Material
+from pipeline.students.voices import log_probabilities
+
+__all__ = ["FoldFits"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+
+
+class FoldFits:
+    """Labelled and cited documents as one voice sees them; what is learnt of them changes from fit to fit.
+
+    The features are learnt from all texts, as `Workshop` does: they are no labels.
+    """
+
+    def __init__(self, material: Material, voice: Voice, *, folds: int, seed: int) -> None:
+        """Compute the features, and part the documents into folds.
+
+        :raises ValueError: where the voice learns from more than labels.
+        """
+        if voice.widened != "none" or voice.kind == "cards":
+            raise ValueError(f"The voice {voice.name!r} learns from more than labels; expected a classifier that is not widened.")
+        self.material, self.voice, self.count, self.seed = material, voice, folds, seed
+        self._union = feature_step(voice.features, cards=material.cards)
+        self._matrix = self._union.fit_transform(material.everything)
+        self.folds = Workshop(material, folds=folds, seed=seed).folds
+
+    def folds_of(self, rows: Ints) -> list[tuple[Ints, Ints]]:
+        """Part some of the labelled documents into folds, as all of them are; the places are those of the whole."""
+        part = self.material.take(rows, rows[:0])
+        return [(rows[kept], rows[out]) for kept, out in Workshop(part, folds=self.count, seed=self.seed).folds]
+
+    def features(self, inputs: Inputs) -> Any:
+        """Compute the features of further documents."""
+        return self._union.transform(inputs)
+
+    def predict(self, model: Any, rows: Ints, out: Ints, soft: Floats, weights: Floats, *, beside: tuple[Any, Ints] | None = None) -> Floats:
+        """Fit on `rows` and the cited documents, and predict `out`: log-probabilities (len(out), k).
+
+        :param model: an unfitted classifier.
+        :param soft: what is learnt of all labelled documents, (n, k); `weights` (n,) says how much.
+        :param beside: features and categories of rows that are learnt as well, as mixes are.
+        :raises TrainingError: where all labels are of one category.
+        """
+        known, cited = len(self.material.labelled), len(self.material.cited)
+        taught = rows[weights[rows] > 0]
+        places = np.concatenate([taught, known + np.arange(cited)])
+        targets = np.concatenate([soft[taught], self.material.cited_soft]) if cited else soft[taught]
+        row, category, weight = rows_of_soft(targets, np.concatenate([weights[taught], np.ones(cited)]))
+        matrix = self._matrix[places[row]]
+        if beside is not None and len(beside[1]):
+            matrix = vstack([matrix, beside[0]]).tocsr() if issparse(matrix) else np.concatenate([matrix, beside[0]])
+            category, weight = np.concatenate([category, beside[1]]), np.concatenate([weight, np.ones(len(beside[1]))])
+        if len(np.unique(category)) < 2:
+            raise TrainingError("All but a few labels are of one category, so that there is nothing to learn from them. Raise annotation.sample.")
+        fitted = model.fit(matrix, category, sample_weight=weight)
+        return log_probabilities(fitted, self._matrix[out], np.arange(soft.shape[1]))
+
+    def unseen(self, settings: Mapping[str, Any], rows: Ints, soft: Floats, weights: Floats) -> Floats:
+        """Predict each of some labelled documents by a classifier that did not see its label, nor any label but theirs: (len(rows), k)."""
+        found = np.zeros(soft.shape)
+        for kept, out in self.folds_of(rows):
+            found[out] = self.predict(make_estimator(self.voice.kind, settings, seed=self.seed), kept, out, soft, weights)
+        return found[rows]

@@ -1,0 +1,171 @@
+"""A student labels texts: in order, a batch at a time, with the embedder that it learnt on, and with nothing else of Linnaeus."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.cli.label import label_file
+from pipeline.embedding import SentenceEmbedder
+from pipeline.errors import ArtefactError
+from pipeline.settings import CorpusSettings, Project
+from pipeline.students import LoadedStudent, load, load_student, save_student, score, score_texts
+from pipeline.students.score import BATCH
+from tests.fitted import ABOUT, CATEGORIES, HashedEmbedder, example_inputs, example_texts, fitted_student, fitted_voice
+
+ROOT = Path(__file__).parent.parent.parent
+BARRED = ("dagster", "duckdb", "xllamacpp", "openai", "datasets", "pipeline.stages", "pipeline.store", "pipeline.serving", "pipeline.corpus")
+BARE = f"""
+import sys
+
+sys.modules.update(dict.fromkeys({BARRED}))  # importing any of them fails as if it were not installed
+from pipeline.students import load
+from tests.fitted import HashedEmbedder
+
+found = load(sys.argv[1], embedder=HashedEmbedder()).predict(sys.argv[2:])
+print(*(one.category_id for one in found))
+"""
+
+
+@pytest.fixture(scope="module")
+def student() -> LoadedStudent:
+    return LoadedStudent(fitted_student(fitted_voice("logistic_regression", ["embedding"]), fitted_voice("logistic_regression", ["words"])), ABOUT)
+
+
+def reading(features: list[str]) -> LoadedStudent:
+    return LoadedStudent(fitted_student(fitted_voice("logistic_regression", features)), ABOUT)
+
+
+def test_a_student_in_a_folder_needs_nothing_of_dagster_a_store_or_a_language_model(tmp_path: Path) -> None:
+    save_student(tmp_path / "student", fitted_student(), ABOUT)
+    texts = ["courier delivery late", "invoice refund", "locked account password"]
+    done = subprocess.run(
+        [sys.executable, "-c", BARE, str(tmp_path / "student"), *texts], capture_output=True, text=True, cwd=ROOT, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == CATEGORIES
+
+
+def test_scores_are_the_largest_of_probabilities_that_sum_to_one(student: LoadedStudent) -> None:
+    inputs = example_inputs(5, seed=4)
+    ids, values = score(inputs, student=student)
+    everything = student.probabilities(inputs)
+    assert everything.sum(axis=1) == pytest.approx(np.ones(15))
+    assert values == pytest.approx(everything.max(axis=1))
+    assert ids.tolist() == [CATEGORIES[place] for place in everything.argmax(axis=1)] == [one for one in CATEGORIES for _ in range(5)]
+
+
+def test_texts_are_labelled_in_order_with_the_next_likeliest_beside(student: LoadedStudent) -> None:
+    found = list(score_texts(iter(["late courier delivery", "card charged"]), student=student, embedder=HashedEmbedder(), top=2))
+    assert [(one.text, one.category, one.category_id) for one in found] == [
+        ("late courier delivery", "Late Parcels", "cat:a"),
+        ("card charged", "Refunds", "cat:b"),
+    ]
+    for one in found:
+        assert len(one.alternatives) == 1
+        assert one.probability >= one.alternatives[0].probability > 0
+        assert one.alternatives[0].category_id != one.category_id
+    assert list(score_texts([], student=student, embedder=HashedEmbedder())) == []
+
+
+@pytest.mark.parametrize(("top", "beside"), [(1, 0), (2, 1), (3, 2), (99, 2)])
+def test_at_most_all_categories_are_given(student: LoadedStudent, top: int, beside: int) -> None:
+    one = next(score_texts(["refund"], student=student, embedder=HashedEmbedder(), top=top))
+    assert len(one.alternatives) == beside
+    assert one.probability + sum(other.probability for other in one.alternatives) == pytest.approx(1.0, abs=1.0 if beside < 2 else 1e-9)
+
+
+def test_a_long_stream_is_labelled_a_batch_at_a_time(student: LoadedStudent) -> None:
+    embedder, taken = HashedEmbedder(), []
+
+    def texts() -> Iterator[str]:
+        for number in range(3 * BATCH + 5):
+            taken.append(number)
+            yield f"refund {number}"
+
+    scored = score_texts(texts(), student=student, embedder=embedder)
+    next(scored)
+    assert len(taken) == BATCH, "no further ahead than one batch"
+    assert len(list(scored)) == 3 * BATCH + 4
+    assert embedder.batches == [BATCH, BATCH, BATCH, 5]
+
+
+def test_what_a_student_looks_at_must_be_given() -> None:
+    with pytest.raises(ValueError, match=r"1 texts came with 0 mappings of metadata\. Give one for each text"):
+        list(score_texts(["refund"], student=reading(["embedding", "metadata"]), embedder=HashedEmbedder()))
+    with pytest.raises(ValueError, match=r"looks at vectors of hashed@1, and there is no embedder"):
+        list(score_texts(["refund"], student=reading(["embedding"]), embedder=None))
+    with pytest.raises(ValueError, match="top is 0; expected 1"):
+        list(score_texts(["refund"], student=reading(["embedding"]), embedder=HashedEmbedder(), top=0))
+
+
+def test_columns_beside_the_text_count_where_a_student_looks_at_them() -> None:
+    student = reading(["metadata"])
+    rows = [{"size": float(place), "shop": "abc"[place], "when": "2026-01-05T10:00:00"} for place in (2, 0, 1)]
+    found = list(score_texts(["x"] * 3, student=student, embedder=None, metadata=rows))
+    assert [one.category_id for one in found] == ["cat:c", "cat:a", "cat:b"]
+
+
+def test_a_student_of_words_alone_embeds_nothing(tmp_path: Path) -> None:
+    save_student(tmp_path, fitted_student(fitted_voice("logistic_regression", ["words"])), {**ABOUT, "embedder": "of another time"})
+    classifier = load(tmp_path)
+    assert classifier.embedder is None
+    assert [one.category_id for one in classifier.predict(example_texts(1, seed=3))] == CATEGORIES
+
+
+def test_a_folder_and_an_embedder_make_a_classifier(tmp_path: Path) -> None:
+    save_student(tmp_path, fitted_student(), ABOUT)
+    embedder = HashedEmbedder()
+    classifier = load(str(tmp_path), embedder=embedder)
+    assert embedder.batches == [], "nothing is embedded before there are texts"
+    assert (classifier.categories, classifier.names[0]) == (CATEGORIES, "Late Parcels")
+    found = classifier.predict(example_texts(1, seed=3), top=3)
+    assert [one.category_id for one in found] == CATEGORIES
+    assert found == classifier.predict(iter(example_texts(1, seed=3)), top=3)
+    assert classifier.predict([]) == []
+    with pytest.raises(TypeError, match=r"was given one text: 'refund please'\. Put it into a list"):
+        classifier.predict("refund please")
+
+
+def test_a_students_own_embedder_is_opened_by_name_when_the_first_text_comes(tmp_path: Path) -> None:
+    own = SentenceEmbedder("all-minilm-l6-v2")
+    save_student(tmp_path, fitted_student(), {**ABOUT, "embedder": own.name, "embedder_id": own.embedder_id})
+    embedder = load(tmp_path).embedder
+    assert isinstance(embedder, SentenceEmbedder)
+    assert embedder.embedder_id == own.embedder_id
+    assert "model" not in vars(embedder), "nothing is fetched or loaded yet"
+
+
+@pytest.mark.parametrize(
+    ("changes", "given", "said"),
+    [
+        ({}, None, r"no embedder is called 'hashed'; there are .*all-minilm-l6-v2.*load\(path, embedder=\.\.\.\)"),
+        (
+            {"embedder": "all-minilm-l6-v2", "embedder_id": "all-minilm-l6-v2@0"},
+            None,
+            r"of all-minilm-l6-v2@0, and 'all-minilm-l6-v2' is all-mini.*@",
+        ),
+        ({"embedder_id": "hashed@2"}, HashedEmbedder(), r"vectors of hashed@2, and would get those of hashed@1"),
+    ],
+)
+def test_another_embedder_is_refused_before_anything_is_labelled(tmp_path: Path, changes: dict[str, Any], given: Any, said: str) -> None:
+    save_student(tmp_path, fitted_student(), {**ABOUT, **changes})
+    with pytest.raises(ArtefactError, match=said):
+        load(tmp_path, embedder=given)
+
+
+def test_a_file_is_labelled_by_its_text_and_the_columns_beside_it(tmp_path: Path) -> None:
+    save_student(tmp_path / "student", fitted_student(fitted_voice("logistic_regression", ["metadata"])), ABOUT)
+    corpus, rows = CorpusSettings(path="old.jsonl", metadata=("size", "shop", "when")), tmp_path / "new.jsonl"
+    beside = ({"size": 1.0, "shop": "b"}, {"size": 2.0, "shop": "c", "when": None})
+    rows.write_text("".join(json.dumps({"text": "a text", **columns}) + "\n" for columns in beside), encoding="utf-8")
+    project = Project(name="shop", use_case="what is asked", corpus=corpus)
+    student, output = load_student(tmp_path / "student"), tmp_path / "labelled.jsonl"
+    done = label_file(rows, project=project, student=student, embedder=HashedEmbedder(), output=output)
+    assert (done.labelled, done.rejected) == (2, 0)
+    assert [json.loads(line)["category_id"] for line in output.read_text(encoding="utf-8").splitlines()] == ["cat:b", "cat:c"]
