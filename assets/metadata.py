@@ -8,8 +8,10 @@ import dagster as dg
 
 from pipeline.call_records import StageServing
 from pipeline.evaluation.pictures import calibration_picture
+from pipeline.settings import MAIN
 from pipeline.stages import Report, Session
 from pipeline.stages.overview import curve_points, evaluation_table, facet_table, label_counts, measure_table, sample_labels, taxonomy_table
+from pipeline.stages.student_history import find_student, latest_decision, student_details
 
 __all__ = ["describe"]
 
@@ -68,6 +70,20 @@ def _candidates(session: Session) -> dict[str, Any]:
     return {"measures": _table(["stage", "candidate", "metric", "value", "low", "high", "n", "judge"], measure_table(session.store))}
 
 
+def _student(session: Session) -> dict[str, Any]:
+    """Show, for each facet, the candidates of the student that was decided on last, why it was chosen, and whether it is in use."""
+    shown: dict[str, Any] = {}
+    for facet in session.project.facet_names:
+        store = session.view(facet).store
+        decision, of_facet = latest_decision(store), "" if facet == MAIN else f"_of_{facet}"
+        about = student_details(store, find_student(store, decision.classifier_id if decision else None))
+        trials = _table(["candidate", "chosen", "agreement", "low", "high", "n", "log_loss", "seconds"], about["trials"])
+        shown |= {f"candidates{of_facet}": trials, f"promoted{of_facet}": about["in_use"]}
+        shown |= {f"chosen_because{of_facet}": about["reason"]} if about["reason"] else {}
+        shown |= {f"decision{of_facet}": f"by {decision.decided_by}: {decision.reason}"} if decision else {}
+    return shown
+
+
 def _histogram(session: Session) -> dict[str, Any]:
     rows = label_counts(session.store)
     most = max((row["documents"] for row in rows), default=0) or 1
@@ -96,6 +112,7 @@ SHOWN: Mapping[str, Callable[[Session], dict[str, Any]]] = {
     "selected_taxonomy": _candidates,
     "taxonomy": _taxonomy,
     "labels": _histogram,
+    "classifier": _student,
     "predictions": _labelled,
     "evaluation": _evaluation,
 }

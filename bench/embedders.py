@@ -26,7 +26,7 @@ def main() -> None:
     add_data_option(parser)
     parser.add_argument("--rounds", type=int, default=4, help="rounds of the timing: encode, ours, ours, encode")
     parser.add_argument("--count", type=int, default=200, help="texts the sentence model is timed on, each time")
-    parser.add_argument("--judged", type=int, default=1000, help="documents of each corpus that accuracy is measured on")
+    parser.add_argument("--judged", type=int, default=1000, help="documents of each corpus that accuracy is measured on; 0 for the rates alone")
     arguments = parser.parse_args()
     there, missing = find_corpora(arguments.data, arguments.corpora or CORPORA)
     print(what_is_missing(arguments.data, missing), flush=True)
@@ -36,7 +36,8 @@ def main() -> None:
     if texts:
         _print_sentence_rates(sentence, texts[: arguments.count], rounds=arguments.rounds)
         _print_static_rates(texts, rounds=arguments.rounds)
-    _print_accuracies(corpora, [sentence, StaticEmbedder()], judged=arguments.judged)
+    if arguments.judged:
+        _print_accuracies(corpora, [sentence, StaticEmbedder()], judged=arguments.judged)
 
 
 def _cut(corpora: Sequence[Corpus]) -> list[str]:
@@ -64,7 +65,8 @@ def _print_sentence_rates(sentence: SentenceEmbedder, texts: list[str], *, round
     for _ in range(rounds):
         for work, rates in ((bare, alone), (lambda: sentence.embed(texts), ours), (lambda: sentence.embed(texts), ours), (bare, alone)):
             rates.append(_rate(work, len(texts)))
-    print(f"{sentence.name}, {len(texts)} texts of {WORDS} words ({tokens:.0f} tokens), {2 * rounds} times each; median (lowest to highest)")
+    each = f"{len(texts)} texts of {WORDS} words ({tokens:.0f} tokens), {2 * rounds} times each"
+    print(f"documents/s of {sentence.name}, {each}; median (lowest to highest)")
     print(f"  SentenceTransformer.encode  {_spread(alone)}\n  ours                        {_spread(ours)}")
     pairs = [mine / theirs for mine, theirs in zip(ours, alone, strict=True)]
     print(f"  ratio                       {np.median(pairs):.2f} ({min(pairs):.2f} to {max(pairs):.2f})", flush=True)

@@ -29,7 +29,7 @@ from pipeline.evaluation import calibration_figures, set_figures, share
 from pipeline.ids import text_hash
 from pipeline.records import Category
 from pipeline.student_settings import StudentSettings, usual_students
-from pipeline.students import Inputs, Material, Workshop, candidates_of, choose, fit_candidate, fit_certainty, same_groups
+from pipeline.students import Inputs, Material, candidates_of, fit_certainty, learn
 
 SINGLE = ("ag_news", "trec_questions", "sib200", "hwu64", "banking77", "languages")
 MOST_OTHERS, UNLABELLED = 5_000, 5_000
@@ -113,13 +113,12 @@ class _Fitted:
         labelled = self._inputs(taught)
         material = Material(
             categories=tuple(entry.name for entry in lesson.entries), labelled=labelled, soft=soft, weights=np.ones(len(taught)),
-            groups=same_groups(labelled.vectors), unlabelled=self._inputs(others[:UNLABELLED]), cards=lesson.cards,
+            unlabelled=self._inputs(others[:UNLABELLED]), cards=lesson.cards,
         ).used()  # fmt: skip
         names = [entry.name for entry in lesson.entries]
         self.places = np.array([names.index(name) for name in material.categories])
-        workshop = Workshop(material, folds=5, seed=SEED)
-        choice = choose(candidates_of(students), workshop)
-        self.model = fit_candidate(choice, workshop)
+        learnt = learn(material, candidates_of(students), folds=5, seed=SEED)
+        choice, self.model = learnt.choice, learnt.model
         flags = None if applying is None else applying[:, self.places]
         self.certainty, _ = fit_certainty(choice.unseen, material.soft, known=known, level=0.9, risk=0.1, applying=flags, seed=SEED)
         wide = np.full((len(taught), len(names)), -np.inf)

@@ -13,6 +13,7 @@ LinnaeusError
 │   └── TaxonomyFileError        a file of categories: every mistake at once, before anything is changed
 ├── TrainingError           the labels do not allow a student to be trained
 ├── ArtefactError           a stored student is damaged or does not belong here
+├── EndpointError           the address of the HTTP endpoint cannot be had
 ├── StudentError            a student cannot be found, compared or taken into use
 └── StoreError              the DuckDB file cannot be opened, locked or written
     └── StoreLockedError         another process held the writer's lock for too long
@@ -30,6 +31,7 @@ __all__ = [
     "ArtefactError",
     "BudgetReachedError",
     "CorpusError",
+    "EndpointError",
     "EngineError",
     "EngineGoneError",
     "ExamFailedError",
@@ -100,6 +102,10 @@ class ArtefactError(LinnaeusError):
 
 class StudentError(LinnaeusError):
     """Report a student that cannot be found, compared or taken into use."""
+
+
+class EndpointError(LinnaeusError):
+    """Report an address that the HTTP endpoint cannot listen on."""
 
 
 class StoreError(LinnaeusError):

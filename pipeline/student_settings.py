@@ -1,5 +1,6 @@
 """The section `students` of a project file: the classifiers that are tried, of which the best one labels the corpus."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -7,11 +8,12 @@ from pydantic import Field, model_validator
 
 from pipeline.engine_settings import Settings
 
-__all__ = ["CertaintySettings", "StudentSettings", "usual_students"]
+__all__ = ["FRACTIONS", "CertaintySettings", "StudentSettings", "usual_students"]
 
 Kind = Literal["voices", "logistic_regression", "lightgbm", "mlp", "neighbours", "class_means"]
 Feature = Literal["embedding", "words", "characters", "cards", "metadata"]
 Value = Annotated[float | int, Field(gt=0)]
+Penalty = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PARAMETERS: Mapping[Kind, tuple[str, ...]] = {
     "voices": (),
     "logistic_regression": ("C",),
@@ -20,6 +22,8 @@ PARAMETERS: Mapping[Kind, tuple[str, ...]] = {
     "neighbours": ("neighbours",),
     "class_means": ("sharpness",),
 }
+FRACTIONS = {"C", "sharpness"}  # parameters whose values need not be whole
+LEAST_LEAVES = 2
 
 
 class StudentSettings(Settings):
@@ -35,7 +39,7 @@ class StudentSettings(Settings):
         min_length=1,
         description="What it looks at: the embedding, words and word pairs, character groups, the likeness to the category cards, metadata.",
     )
-    penalties: tuple[float, ...] = Field((1.0, 3.0, 10.0), min_length=1, description="Values of C to choose from, for logistic regressions.")
+    penalties: tuple[Penalty, ...] = Field((1.0, 3.0, 10.0), min_length=1, description="Values of C to choose from, for logistic regressions.")
     grid: Mapping[str, tuple[Value, ...]] = Field(
         {}, description="Values of other parameters to choose from, as {max_depth: [3, 5]}: lightgbm, mlp (hidden), neighbours, class_means."
     )
@@ -55,6 +59,18 @@ class StudentSettings(Settings):
             raise ValueError(f"grid names {', '.join(unknown)}, which is no parameter of {self.kind}; {there}")
         if empty := [name for name, values in self.grid.items() if not values]:
             raise ValueError(f"grid gives no value for {', '.join(empty)}; give at least one, or leave it out")
+        if wrong := [f"{value} for {name}" for name, values in self.grid.items() for value in values if not _fits(name, value)]:
+            raise ValueError(
+                f"grid gives {', '.join(wrong)}; give numbers that are whole, but for {' and '.join(sorted(FRACTIONS))}; num_leaves from 2"
+            )
+        if "C" in self.grid and "penalties" in self.model_fields_set:
+            raise ValueError("penalties and grid both give values of C; leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _each_feature_once(self) -> "StudentSettings":
+        if twice := sorted({feature for feature in self.features if self.features.count(feature) > 1}):
+            raise ValueError(f"features names {', '.join(twice)} more than once; name each once")
         return self
 
     @model_validator(mode="after")
@@ -62,6 +78,10 @@ class StudentSettings(Settings):
         if self.kind in {"neighbours", "class_means"} and "features" in self.model_fields_set and self.features != ("embedding",):
             raise ValueError(f"a student of kind {self.kind} compares embeddings alone; leave features out, or give [embedding]")
         return self
+
+
+def _fits(name: str, value: float) -> bool:
+    return math.isfinite(value) and (name in FRACTIONS or value == int(value)) and not (name == "num_leaves" and value < LEAST_LEAVES)
 
 
 class CertaintySettings(Settings):

@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 from pipeline.settings import Project, load_project
-from pipeline.stages import Session
+from pipeline.stages import Session, opening_sessions
 from pipeline.testing import ScriptedChat
 from tests.tiny import TinyEmbedder, knowing_reply, run_all, tiny_session, write_project
 
@@ -94,6 +94,18 @@ def copied(finished: Finished, tmp_path: Path) -> Path:
     """Give a copy of the finished run's store, to change."""
     shutil.copytree(finished[1] / ".linnaeus" / "projects" / "tiny", tmp_path / ".linnaeus" / "projects" / "tiny")
     return tmp_path / ".linnaeus" / "projects" / "tiny"
+
+
+@pytest.fixture
+def at_home(copied: Path, workspace: Path) -> Iterator[Path]:
+    """A workspace with the finished tiny project, whose sessions may embed but ask no model."""
+    write_project(workspace)
+
+    def opener(project: Project, *, run_id: str | None = None, progress: Any = None) -> Session:
+        return Session(project, run_id=run_id, progress=progress, chat=ScriptedChat([]), embedder=TinyEmbedder())
+
+    with opening_sessions(opener):
+        yield workspace
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ LAYERS = {
     "services": {"prompts", "answers", "taxonomy_answers", "weights", "weights_list", "serving", "embedding", "store", "taxonomy_files", "rules"},
     "steps": STEPS | {"choosing", "dictation", "fitting", "set_thresholds", "spreading"},
     "stages": {"stages"},
-    "shells": {"cli"},
+    "shells": {"cli", "endpoint"},
 }
 RANK = {part: rank for rank, parts in enumerate(LAYERS.values()) for part in parts}
 STAND_INS = {"testing", "testing_server"}  # for tests and dry runs; nothing imports them
@@ -86,7 +86,7 @@ def test_a_library_is_imported_where_it_belongs_and_nowhere_else(path: Path) -> 
         "sentence_transformers": {"embedding"},
         "duckdb": {"store", "rules"},
         "datasets": {"corpus"},
-        "aiohttp": {"serving"},
+        "aiohttp": {"serving", "endpoint"},  # one asks model servers, the other answers
         "tenacity": {"serving", "embedding"},
         "model2vec": {"embedding"},
         "rdflib": {"taxonomy_files"},

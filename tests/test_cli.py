@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +44,6 @@ def tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         return int(caught.value.code or 0), said.out, said.err
 
     return call
-
-
-@pytest.fixture(name="at_home")
-def _at_home(copied: Path, workspace: Path) -> Iterator[Path]:
-    """A workspace with the finished tiny project, whose sessions may embed but ask no model."""
-    write_project(workspace)
-
-    def opener(project: Project, *, run_id: str | None = None, progress: Any = None) -> Session:
-        return Session(project, run_id=run_id, progress=progress, chat=ScriptedChat([]), embedder=TinyEmbedder())
-
-    with opening_sessions(opener):
-        yield workspace
 
 
 def corpus_of(workspace: Path) -> Path:

@@ -41,6 +41,7 @@ SIGNS = {
 LIMITS = {
     "taxonomy": {"size": {"min": 4, "max": 6}, "sample": 60, "minibatch": 40, "summary_words": 20, "passes": 2, "validation": 20},
     "annotation": {"sample": 60, "reordered": 0},
+    "students": [{"penalties": [1.0]}, {"kind": "class_means"}],  # the usual ones with one C
 }
 
 

@@ -12,7 +12,6 @@ from pipeline.annotation.levels import annotate_by_level
 from pipeline.annotation.quality import annotator_quality
 from pipeline.annotation.rules import apply_rules, rule_annotator
 from pipeline.annotation.selection import Gain, gain_is_noise, is_enough, next_batch
-from pipeline.set_thresholds import SetThresholds, fit_set_thresholds
 from pipeline.annotation.shortlist import ShortlistLength, card_texts, choose_length, length_as_given, rank_categories, recall_points, shortlist_for
 from pipeline.annotation.split import held_out
 from pipeline.annotation.teacher import (
@@ -26,6 +25,7 @@ from pipeline.annotation.teacher import (
     unsure_texts,
 )
 from pipeline.annotation.votes import consensus, vote_annotator, vote_labels
+from pipeline.set_thresholds import SetThresholds, fit_set_thresholds
 
 __all__ = [
     "NONE_TAKEN",

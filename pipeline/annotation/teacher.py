@@ -17,10 +17,10 @@ from scipy.special import logsumexp
 from sklearn.neighbors import NearestNeighbors
 
 from pipeline.annotation.confidence import Confidence, accuracy_from_agreement, fit_confidence, fit_to_accuracy
-from pipeline.set_thresholds import fit_set_thresholds
 from pipeline.choosing import LEANING, NONE_AT, NONE_FITS, mean_scores
 from pipeline.ids import content_id
 from pipeline.records import Annotator, Label
+from pipeline.set_thresholds import fit_set_thresholds
 
 __all__ = ["Grounds", "Judgement", "Taught", "batch_labels", "scored_probabilities", "teach", "teacher_annotator", "unsure_texts"]
 

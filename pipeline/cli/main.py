@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from pipeline.cli.progress import ConsoleProgress
+from pipeline.cli.scoring import label, serve
 from pipeline.cli.show import show_json, show_run, show_status, show_table
 from pipeline.cli.students import students
 from pipeline.cli.taxonomy import taxonomy
@@ -149,27 +150,8 @@ def sql(
         show_table(output, columns, rows)
 
 
-@app.command()
-def label(
-    name: Name,
-    file: Annotated[Path, typer.Argument(help="CSV, JSON lines or Parquet file to label.")],
-    out: Annotated[Path | None, typer.Option(help="File to write; FILE.labelled with the same ending when absent.")] = None,
-    text: Annotated[str | None, typer.Option(help="Column of the text; the project's when absent.")] = None,
-) -> None:
-    """Label a new file with the project's student; no model server is needed."""
-    from pipeline.cli.label import label_file
-    from pipeline.stages import load_current_student
-
-    project = find_project(name, find_workspace())
-    open_store(project)
-    began = time.monotonic()
-    with open_session(project, progress=ConsoleProgress(errors)) as session:
-        target = out or file.with_name(f"{file.stem}.labelled{file.suffix}")
-        done = label_file(file, project=project, student=load_current_student(session), embedder=session.embedder, output=target, text=text)
-    seconds = time.monotonic() - began
-    output.print(f"Labelled {done.labelled} rows in {seconds:.1f} s ({done.labelled / seconds:.0f}/s): {done.output}")
-    if done.rejects:
-        output.print(f"{done.rejected} rows could not be used: {done.rejects}")
+app.command()(label)
+app.command()(serve)
 
 
 @app.command()

@@ -53,17 +53,19 @@ def show(name: Name, student: StudentId, facet: Facet = MAIN, as_json: Json = Fa
     if about["reason"]:
         output.print(escape(about["reason"]), soft_wrap=True)
     trials = [
-        ("*" if one["chosen"] else "", one["candidate"], one["agreement"], _interval(one), one["n"], one["log_loss"], f"{one['seconds']:.1f}")
+        ("*" if one["chosen"] else "", one["candidate"], one["agreement"], _interval(one), one["n"], one["log_loss"], one["seconds"])
         for one in about["trials"]
     ]
     columns = ["", "candidate", "agreement", "95 % interval", "n", "log loss", "seconds"]
-    show_table(output, columns, trials, title="Candidates; * was chosen")
+    if trials:
+        show_table(output, columns, trials, title="Candidates; * was chosen")
     decided = [
         (f"{row['decided_at']:%Y-%m-%d %H:%M}", "in use" if row["promoted"] else "kept out", short_id(row["classifier_id"]),
          short_id(row["previous_id"] or ""), row["decided_by"], row["reason"])
         for row in about["decisions"]
     ]  # fmt: skip
-    show_table(output, ["decided (UTC)", "", "student", "before", "by", "why"], decided, title="Decisions")
+    if decided:
+        show_table(output, ["decided (UTC)", "", "student", "before", "by", "why"], decided, title="Decisions")
     output.print(f"model card: {escape(about['card'])}", soft_wrap=True)
 
 

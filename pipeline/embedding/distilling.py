@@ -2,7 +2,7 @@
 
 Model2Vec's recipe: each token of the vocabulary is read by itself; the common part of all is taken out; frequent tokens count less
 (smooth inverse frequency, Arora et al., ICLR 2017), by their rank, since a vocabulary is sorted by frequency. The result lies in
-model2vec's own format. Its library makes the same (`model2vec.distill`), but refuses current versions of transformers.
+model2vec's own format. Its library does the same in `model2vec.distill`, which asks for an older transformers than ours.
 """
 
 import contextlib

@@ -130,7 +130,7 @@ class ServedEmbedder:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, PassingError) and error.retry_after is not None:
             return min(error.retry_after, LONGEST_RETRY_AFTER)
-        return tenacity.wait_exponential_jitter(initial=self._first_pause, max=LONGEST_PAUSE, jitter=self._first_pause)(state)
+        return tenacity.wait_exponential_jitter(multiplier=self._first_pause, max=LONGEST_PAUSE, jitter=self._first_pause)(state)
 
     @property
     def _who(self) -> str:

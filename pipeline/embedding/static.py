@@ -3,15 +3,17 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from pipeline.embedding.contract import LONGEST_TEXT, Matrix, unit_rows
 from pipeline.embedding.distilling import make_static, static_identity
 from pipeline.embedding.encoder import SentenceEmbedder
-from pipeline.embedding.words import WordSums
+from pipeline.embedding.words import WordTokens
 from pipeline.weights import cache_folder
 
 if TYPE_CHECKING:
@@ -57,16 +59,28 @@ class StaticEmbedder:
         return StaticModel.from_pretrained(folder)
 
     @cached_property
-    def _words(self) -> WordSums:
-        return WordSums(self.model.tokenizer, np.asarray(self.model.embedding, dtype=np.float32))
+    def _words(self) -> WordTokens:
+        return WordTokens(self.model.tokenizer)
+
+    @cached_property
+    def _vectors(self) -> Matrix:
+        return np.asarray(self.model.embedding, dtype=np.float32)
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Embed texts; only the first 4,000 characters of a text count, and one without a known word is like every other such."""
         found = np.zeros((len(texts), self._source.width), dtype=np.float32)
         with self._lock:
             for places in _parts(texts):
-                found[places] = self._words.of_texts([text[:LONGEST_TEXT].lower().split() for text in texts[places]])
+                tokens = self._words.of_texts([text[:LONGEST_TEXT].lower().split() for text in texts[places]])
+                found[places] = _sums(tokens, self._vectors)
         return unit_rows(found)
+
+
+def _sums(tokens: Sequence[list[int]], vectors: Matrix) -> Matrix:
+    """Add up the vectors of each text's tokens."""
+    starts = np.concatenate([[0], np.cumsum([len(one) for one in tokens])])
+    flat = np.fromiter(chain.from_iterable(tokens), dtype=np.int32, count=starts[-1])
+    return np.asarray(csr_array((np.ones(len(flat), dtype=np.float32), flat, starts), shape=(len(tokens), len(vectors))) @ vectors)
 
 
 def _parts(texts: Sequence[str]) -> Iterator[slice]:

@@ -14,7 +14,7 @@ from pipeline.stages.asking import current_taxonomy, is_held_out
 from pipeline.stages.known import known_labels
 from pipeline.stages.labels import cited_members
 from pipeline.stages.session import Session
-from pipeline.students import METHOD, TEXT_FEATURES, Inputs, Material, cited_labels, features_of, same_groups, soft_labels
+from pipeline.students import METHOD, TEXT_FEATURES, Inputs, Material, cited_labels, features_of, soft_labels
 
 __all__ = ["Lesson", "inputs_of", "lesson_of", "material_of"]
 
@@ -44,7 +44,8 @@ def lesson_of(session: Session) -> Lesson:
     there = {label.text_hash for label in taught}
     known = {text: categories[0] for text, categories in known_labels(session, present).items() if text in there and len(categories) == 1}
     learnt = [[label.text_hash, label.category_id, None if label.probability is None else round(label.probability, 9)] for label in taught]
-    settings = [student.model_dump(mode="json") for student in project.students]
+    promised = [project.certainty.model_dump(mode="json"), project.annotation.mode]
+    settings = [*(student.model_dump(mode="json") for student in project.students), *promised]
     about: list[Any] = [METHOD, present.taxonomy_id, card_texts(present.leaves), learnt, sorted(known.items()), cited, more]
     key = content_id("student", [*about, session.embedder.embedder_id, settings, project.seed])
     return Lesson(present, teacher, taught, known, cited, more, key)
@@ -60,7 +61,6 @@ def material_of(session: Session, lesson: Lesson) -> Material:
         labelled=labelled,
         soft=soft_labels(categories, [_probabilities(label, lesson.known.get(label.text_hash)) for label in lesson.taught]),
         weights=np.ones(len(lesson.taught)),
-        groups=same_groups(labelled.vectors),
         cited=inputs_of(session, list(lesson.cited)),
         cited_soft=cited_labels(categories, list(lesson.cited.values())),
         unlabelled=inputs_of(session, lesson.more),

@@ -145,7 +145,7 @@ def _why_useless(session: Session, classifier_id: str) -> str | None:
         return "The present one is not in the tables any more."
     if student.taxonomy_id != present.taxonomy_id:
         found = fates(session.store, session.store.taxonomy(student.taxonomy_id), present)
-        return f"The present one labels by an earlier version of the taxonomy. {found.words}"
+        return f"The present one labels by another version of the taxonomy. {found.words}"
     try:
         load_stored_student(session, classifier_id)
     except ArtefactError as error:

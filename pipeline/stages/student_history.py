@@ -6,11 +6,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ArtefactError, StudentError
+from pipeline.errors import StudentError
 from pipeline.records import Student
 from pipeline.store import Store
 from pipeline.student_records import Promotion
-from pipeline.students.artefact import README
+from pipeline.students.artefact import README, amend_card
 
 __all__ = ["decision_rows", "find_student", "latest_decision", "read_card", "student_details", "student_rows"]
 
@@ -73,15 +73,14 @@ def latest_decision(store: Store) -> Promotion | None:
 
 
 def read_card(store: Store, student: Student) -> str:
-    """Read the model card of a student, in Markdown.
+    """Read the model card of a student, in Markdown; it is written again where it is missing.
 
-    :raises ArtefactError: where it is not there any more.
+    :raises ArtefactError: where the facts are missing or damaged that it is written from.
     """
     path = _card(store, student)
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArtefactError(f"The model card {path} cannot be read: {error}. Run the project again to train a new student.") from error
+    if not path.exists():
+        amend_card(path.parent, {})
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _card(store: Store, student: Student) -> Path:
@@ -89,8 +88,8 @@ def _card(store: Store, student: Student) -> Path:
 
 
 def _first_decided(store: Store) -> Mapping[str, datetime]:
-    """Give when each student was first decided on, which is right after it was trained."""
-    return {one.classifier_id: at for one, at in store.promotions()}  # the latest first, so that the first stays
+    """Give when the rule first decided on each student, which is right after it was trained."""
+    return {one.classifier_id: at for one, at in store.promotions() if one.decided_by == "rule"}  # the latest first, so that the first stays
 
 
 def _row(student: Student, made: Mapping[str, datetime]) -> dict[str, Any]:

@@ -12,24 +12,21 @@ import numpy.typing as npt
 from pipeline.embedding import Matrix
 from pipeline.errors import ArtefactError, TrainingError
 from pipeline.ids import content_id
-from pipeline.records import Document, Student
+from pipeline.records import Document, Label, Student
 from pipeline.stages.learning import Lesson, lesson_of, material_of
 from pipeline.stages.moved_on import named_at_present
 from pipeline.stages.promotion import decide, load_stored_student
 from pipeline.stages.session import Session
 from pipeline.student_records import StudentTrial
 from pipeline.students import (
-    Choice,
     Inputs,
+    Learnt,
     LoadedStudent,
     Material,
-    Workshop,
     candidates_of,
-    choose,
     chosen_facts,
-    fit_candidate,
     fit_certainty,
-    fit_novelty,
+    learn,
     load_student,
     save_student,
 )
@@ -101,13 +98,11 @@ def _train(session: Session, lesson: Lesson, folder: Path) -> None:
             f" {len(material.labelled)} of {len(material.categories)}. Raise annotation.sample, or see the table failures."
         )
     session.progress.status(f"student: trying {len(project.students)} candidates on {len(material.labelled)} labels")
-    workshop = Workshop(material, folds=project.student.folds, seed=project.seed)
-    choice = choose(candidates_of(project.students, unlabelled=len(material.unlabelled) > 0), workshop)
+    learnt = learn(material, candidates_of(project.students, unlabelled=len(material.unlabelled) > 0), folds=project.student.folds, seed=project.seed)
+    choice = learnt.choice
     session.progress.status(choice.reason)
-    model = fit_candidate(choice, workshop)
-    model.novelty = fit_novelty(material.everything.vectors, seed=project.seed).as_arrays()
-    about = _about(session, lesson, material, choice)
-    digest = save_student(folder, model, about)
+    about = _about(session, lesson, material, learnt)
+    digest = save_student(folder, learnt.model, about)
     one = next(trial for trial in choice.trials if trial.candidate == choice.candidate.name)
     student = Student(
         key, lesson.present.taxonomy_id, lesson.teacher_id, session.embedder.embedder_id, str(folder.relative_to(session.folder)), digest,
@@ -125,18 +120,17 @@ def _train(session: Session, lesson: Lesson, folder: Path) -> None:
         session.store.save(trials)
 
 
-def _about(session: Session, lesson: Lesson, material: Material, choice: Choice) -> dict[str, Any]:
+def _about(session: Session, lesson: Lesson, material: Material, learnt: Learnt) -> dict[str, Any]:
     """Gather what the student's card says."""
     project, present = session.project, lesson.present
     names = {category.category_id: category.name for category in present.categories}
     above = {category.category_id: category.parent_id for category in present.categories}
-    flags = np.array([label.text_hash in lesson.known for label in lesson.taught])
+    choice, soft, tried = learnt.choice, material.soft[learnt.tried], [lesson.taught[place] for place in learnt.tried]
+    flags = np.array([label.text_hash in lesson.known for label in tried])
     wanted = project.certainty
-    applying = _applying(lesson, material.categories) if project.annotation.mode == "all" else None
-    certainty, covered = fit_certainty(
-        choice.unseen, material.soft, known=flags, level=wanted.level, risk=wanted.risk, applying=applying, seed=project.seed
-    )
-    truth, found = material.soft.argmax(axis=1), choice.unseen.argmax(axis=1)
+    applying = _applying(tried, material.categories) if project.annotation.mode == "all" else None
+    certainty, covered = fit_certainty(choice.unseen, soft, known=flags, level=wanted.level, risk=wanted.risk, applying=applying, seed=project.seed)
+    truth, found = soft.argmax(axis=1), choice.unseen.argmax(axis=1)
     wrong = Counter((int(one), int(other)) for one, other in zip(truth, found, strict=True) if one != other)
     calibrated = certainty.calibration
     return {
@@ -166,7 +160,7 @@ def _about(session: Session, lesson: Lesson, material: Material, choice: Choice)
             {"truth": names[material.categories[one]], "predicted": names[material.categories[other]], "n": n}
             for (one, other), n in wrong.most_common()
         ],
-        "labels_per_category": np.bincount(truth, minlength=len(material.categories)).tolist(),
+        "labels_per_category": np.bincount(material.soft.argmax(axis=1), minlength=len(material.categories)).tolist(),
         "labels_from": {"the teacher": len(lesson.taught) - len(lesson.known), "known": len(lesson.known), "cited by a category": len(lesson.cited)},
         "data": {"unlabelled documents it learnt from": len(lesson.more)},
         "teacher": lesson.teacher_id, "trained_on": len(lesson.taught), "seed": project.seed,
@@ -174,9 +168,9 @@ def _about(session: Session, lesson: Lesson, material: Material, choice: Choice)
     }  # fmt: skip
 
 
-def _applying(lesson: Lesson, categories: Sequence[str]) -> npt.NDArray[np.bool_]:
+def _applying(labels: Sequence[Label], categories: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Lay out all categories that the teacher gave each document, (n, k)."""
-    given = [{label.category_id, *label.also} for label in lesson.taught]
+    given = [{label.category_id, *label.also} for label in labels]
     return np.array([[category in some for category in categories] for some in given], dtype=bool)
 
 

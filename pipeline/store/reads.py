@@ -10,7 +10,7 @@ from pipeline.records import Document, Failure, Summary
 from pipeline.store.label_reads import LabelReads, numbered
 from pipeline.store.tables import TABLES, from_json
 
-__all__ = ["Reads"]
+__all__ = ["Reads", "Vectors", "matrix"]
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 PENDING = {

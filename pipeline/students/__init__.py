@@ -11,6 +11,7 @@ from pipeline.students.features import TEXT_FEATURES
 from pipeline.students.fitting import Voice, Workshop
 from pipeline.students.groups import same_groups
 from pipeline.students.inputs import Inputs
+from pipeline.students.learning import MOST_TRIED, Learnt, learn
 from pipeline.students.material import Material
 from pipeline.students.novelty import Novelty, fit_novelty
 from pipeline.students.score import ScoredCategory, TextPrediction, score, score_texts
@@ -19,12 +20,14 @@ from pipeline.students.train import METHOD, Trained, TrainingSet, cited_labels, 
 
 __all__ = [
     "METHOD",
+    "MOST_TRIED",
     "TEXT_FEATURES",
     "Candidate",
     "Certainty",
     "Choice",
     "Comparison",
     "Inputs",
+    "Learnt",
     "LoadedStudent",
     "Material",
     "Novelty",
@@ -48,6 +51,7 @@ __all__ = [
     "fit_candidate",
     "fit_certainty",
     "fit_novelty",
+    "learn",
     "load",
     "load_student",
     "model_card",

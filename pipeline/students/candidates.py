@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.settings import StudentSettings
+from pipeline.student_settings import FRACTIONS, StudentSettings
 from pipeline.students.choice import Candidate
 from pipeline.students.fitting import Voice
 
@@ -23,7 +23,9 @@ def candidates_of(students: Sequence[StudentSettings], *, unlabelled: bool = Tru
     """
     found: list[Candidate] = []
     for settings in students:
-        voices = _voices(settings) if settings.kind == "voices" else (_single(settings, unlabelled),)
+        widened = settings.widened if settings.unlabelled else "none"
+        # Spreading weak labels over the labelled documents alone still mends some, which one voice among others may do.
+        voices = _voices(settings, widened) if settings.kind == "voices" else (_single(settings, widened if unlabelled else "none"),)
         name = _name(settings, voices)
         same = sum(one.name == name or one.name.startswith(f"{name} (") for one in found)
         found.append(Candidate(f"{name} ({same + 1})" if same else name, voices))
@@ -35,7 +37,7 @@ def features_of(students: Sequence[StudentSettings]) -> set[str]:
     return {feature for candidate in candidates_of(students) for voice in candidate.voices for feature in voice.features}
 
 
-def _voices(settings: StudentSettings) -> tuple[Voice, ...]:
+def _voices(settings: StudentSettings, widened: str) -> tuple[Voice, ...]:
     penalties = {feature: settings.penalties if feature == "embedding" else (WORDS_PENALTY,) for feature in settings.features}
     voices = [
         Voice(feature, "cards", ("cards",), usual=USUAL["cards"])
@@ -44,19 +46,17 @@ def _voices(settings: StudentSettings) -> tuple[Voice, ...]:
         for feature in settings.features
     ]
     if "embedding" in settings.features and settings.widened != "none":
-        voices.append(Voice("means", "class_means", ("embedding",), settings.widened, usual=USUAL_MEANS))
+        voices.append(Voice("means", "class_means", ("embedding",), widened, usual=USUAL_MEANS))
     return tuple(voices)
 
 
-def _single(settings: StudentSettings, unlabelled: bool) -> Voice:
-    chosen: dict[str, tuple[Any, ...]] = {NAMES.get(name, name): values for name, values in settings.grid.items()}
-    if settings.kind == "logistic_regression":
-        chosen["C"] = settings.penalties
-    if settings.kind == "mlp" and "hidden_layer_sizes" in chosen:
-        chosen["hidden_layer_sizes"] = tuple((int(size),) for size in chosen["hidden_layer_sizes"])
+def _single(settings: StudentSettings, widened: str) -> Voice:
+    chosen: dict[str, tuple[Any, ...]] = {"C": settings.penalties} if settings.kind == "logistic_regression" else {}
+    for name, values in settings.grid.items():
+        numbers = values if name in FRACTIONS else tuple(int(value) for value in values)
+        chosen[NAMES.get(name, name)] = tuple((size,) for size in numbers) if name == "hidden" else numbers
     alone = settings.kind in {"neighbours", "class_means"} or "features" not in settings.model_fields_set
     features = ("embedding",) if alone else settings.features
-    widened = settings.widened if unlabelled and settings.unlabelled else "none"
     return Voice(settings.kind, settings.kind, features, widened, tuple(sorted(chosen.items())))
 
 
@@ -64,4 +64,5 @@ def _name(settings: StudentSettings, voices: Sequence[Voice]) -> str:
     if settings.kind == "voices":
         return "voices: " + ", ".join(voice.name for voice in voices)
     only = voices[0]
-    return ", ".join([settings.kind, *(feature for feature in only.features if feature != "embedding"), *([only.widened] * (only.widened != "none"))])
+    features = () if only.features == ("embedding",) else only.features
+    return ", ".join([settings.kind, *features, *([only.widened] * (only.widened != "none"))])

@@ -41,13 +41,14 @@ class WayTrial:
     settings: Mapping[str, Any]  # that served it best
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cleaning:
     """The labels to learn from, what is thought of them, all trials, and why this way was chosen."""
 
     material: Material
     way: str
     suspicion: Suspicion
+    unseen: Floats  # log-probabilities (n, k) by classifiers that did not see the label, from which the suspicion comes
     trials: tuple[WayTrial, ...]
     reason: str
 
@@ -70,7 +71,7 @@ def clean(material: Material, *, voice: Voice | None = None, ways: Sequence[str]
     way = ways[best] if ways else "none"
     soft, weights = cleaned(material.soft, material.weights, unseen, way)
     learnt = replace(material, soft=soft, weights=weights)
-    return Cleaning(learnt, way, suspicion, tuple(trials), _reason(suspicion, trials, best))
+    return Cleaning(learnt, way, suspicion, unseen, tuple(trials), _reason(suspicion, trials, best))
 
 
 def _detector(material: Material) -> Voice:
@@ -97,7 +98,7 @@ def _trials(fits: FoldFits, ways: Sequence[str]) -> list[WayTrial]:
             soft[rows], weights[rows] = cleaned(soft[rows], weights[rows], unseen, way)
             for place, settings in enumerate(grid):
                 model = make_estimator(fits.voice.kind, settings, seed=fits.seed)
-                guesses = fits.predict(model, rows, out, soft, weights).argmax(axis=1)
+                guesses = fits.predict(fits.fit(model, rows, soft, weights), out).argmax(axis=1)
                 scores[number, place, out] = material.soft[out, guesses]
     best = scores.mean(axis=2).argmax(axis=1)
     return [_trial(way, scores[number, best[number]], grid[best[number]]) for number, way in enumerate(ways)]

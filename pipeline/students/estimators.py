@@ -34,7 +34,12 @@ MOST_PARTS, LEAST_PART = 5, 0.02  # of a soft label: how many categories it is l
 
 
 def grid_of(kind: str, chosen: Mapping[str, Sequence[Any]] | None = None) -> list[dict[str, Any]]:
-    """List the settings to choose from; `chosen` replaces the usual values of the parameters that it names."""
+    """List the settings to choose from; `chosen` replaces the usual values of the parameters that it names.
+
+    :raises ValueError: where there is no such kind.
+    """
+    if kind not in KINDS:
+        raise ValueError(_unknown(kind))
     values = {**KINDS[kind], **(chosen or {})}
     return [dict(zip(values, point, strict=True)) for point in product(*values.values())]
 
@@ -60,7 +65,11 @@ def make_estimator(kind: str, settings: Mapping[str, Any], *, seed: int) -> Any:
         return ClassMeans(**settings)
     if kind == "cards":
         return CardVotes(**settings)
-    raise ValueError(f"no student is of the kind {kind!r}; the kinds are {', '.join(KINDS)}")
+    raise ValueError(_unknown(kind))
+
+
+def _unknown(kind: str) -> str:
+    return f"no student is of the kind {kind!r}; the kinds are {', '.join(KINDS)}"
 
 
 def rows_of_soft(soft: Floats, weights: Floats | None = None) -> tuple[Ints, Ints, Floats]:

@@ -3,16 +3,19 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from pipeline.errors import TrainingError
 from pipeline.students.estimators import grid_of, make_estimator, rows_of_soft
 from pipeline.students.features import feature_step
+from pipeline.students.judged import checked_probabilities
 from pipeline.students.material import Material
 from pipeline.students.voices import log_probabilities
 from pipeline.students.widening import widen
@@ -21,6 +24,7 @@ __all__ = ["Voice", "Workshop"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
+ALIKE = "All but a few labels are of one category, so that there is nothing to learn from them. Raise annotation.sample."
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class Voice:
     usual: float = 1.0  # weight beside other voices, from which the fitted one departs as far as the labels insist
 
     @property
+    def work(self) -> tuple[Any, ...]:
+        """Give what its fits depend on: voices of the same work predict the same."""
+        return self.kind, self.features, self.widened, self.chosen
+
+    @property
     def grid(self) -> list[dict[str, Any]]:
         """List the settings to choose from."""
         return grid_of(self.kind, dict(self.chosen))
@@ -44,14 +53,30 @@ class Workshop:
     """One set of documents with labels, its folds, and the features of it: what is computed for one voice serves the others."""
 
     def __init__(self, material: Material, *, folds: int, seed: int) -> None:
-        """Part the labelled documents into folds that keep the groups together and the categories as even as they are."""
+        """Take the documents; they are parted into folds, which keep groups together and categories as even as they are, when first asked for.
+
+        :raises TrainingError: where vectors hold NaN.
+        :raises ValueError: where the parts of the material do not fit one another.
+        """
+        _check(material)
         self.material, self.seed = material, seed
-        self.folds = _folds(material, folds, seed)
+        self._parts = folds
         self._unions: dict[tuple[str, ...], tuple[FeatureUnion, Any]] = {}
         self._widened: dict[tuple[str, int], tuple[Floats, Floats]] = {}
 
+    @cached_property
+    def folds(self) -> Sequence[tuple[Ints, Ints]]:
+        """Give the rows kept and left out by each fold.
+
+        :raises TrainingError: where all labelled documents are copies of one.
+        """
+        return _folds(self.material, self._parts, self.seed)
+
     def unseen(self, voice: Voice, settings: Mapping[str, Any]) -> Floats:
-        """Predict each labelled document by a classifier that did not see its label: log-probabilities (n, k)."""
+        """Predict each labelled document by a classifier that did not see its label: log-probabilities (n, k).
+
+        :raises TrainingError: where the labels of a fold are all of one category, or the documents lack what the voice looks at.
+        """
         classes = np.arange(len(self.material.categories))
         found = np.zeros(self.material.soft.shape)
         for number, (rows, out) in enumerate(self.folds):
@@ -69,7 +94,13 @@ class Workshop:
         # Learnt from all texts: they are no labels, and what they look like may be known.
         if features not in self._unions:
             union, everything = feature_step(features, cards=self.material.cards), self.material.everything
-            self._unions[features] = union, union.fit_transform(everything)
+            try:
+                self._unions[features] = union, union.fit_transform(everything)
+            except ValueError as error:  # as where no two documents have a word in common
+                raise TrainingError(
+                    f"A student that looks at {', '.join(features)} cannot learn from these {len(everything)} documents: {error}"
+                    " Leave out of students.features what they do not have."
+                ) from error
         return self._unions[features]
 
     def _fitted(self, voice: Voice, settings: Mapping[str, Any], rows: Ints, number: int) -> Any:
@@ -80,12 +111,16 @@ class Workshop:
         taught = np.flatnonzero(weights > 0)
         row, category, weight = rows_of_soft(soft[taught], weights[taught])
         if len(np.unique(category)) < 2:
-            raise TrainingError("All but a few labels are of one category, so that there is nothing to learn from them. Raise annotation.sample.")
-        return make_estimator(voice.kind, settings, seed=self.seed).fit(matrix[taught[row]], category, sample_weight=weight)
+            raise TrainingError(ALIKE)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a fit that is cut short is judged as any other, by labels that it has not seen
+            return make_estimator(voice.kind, settings, seed=self.seed).fit(matrix[taught[row]], category, sample_weight=weight)
 
     def _targets(self, how: str, rows: Ints, number: int) -> tuple[Floats, Floats]:
         """Give what is learnt of every document where only the labels of some rows are known; in the order of the whole."""
         key = (how, number)
+        if not self.material.weights[rows].any():
+            raise TrainingError(ALIKE)
         if key not in self._widened:
             out = np.setdiff1d(np.arange(len(self.material.labelled)), rows)
             soft, weights = widen(self.material.take(rows, out), how, seed=self.seed)
@@ -98,8 +133,38 @@ class Workshop:
 
 def _folds(material: Material, folds: int, seed: int) -> Sequence[tuple[Ints, Ints]]:
     truth = material.soft.argmax(axis=1)
-    parts = min(folds, len(np.unique(material.groups)))
+    groups = material.groups if len(material.groups) else np.arange(len(truth))
+    parts = min(folds, len(np.unique(groups)))
+    if parts < 2:
+        raise TrainingError(
+            "A student is judged on labels that it has not seen, which takes 2 labelled documents that are no copies of one another;"
+            f" there are {len(truth)} labelled documents, copies of {parts}. Raise annotation.sample."
+        )
+    # scikit-learn refuses to spread the categories evenly where none has a document for each fold.
+    even = np.bincount(truth).max() >= parts
+    splitter = (StratifiedGroupKFold if even else GroupKFold)(parts, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
-        splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
-        return [(rows, out) for rows, out in splitter.split(np.zeros(len(truth)), truth, material.groups) if len(out)]
+        return [(rows, out) for rows, out in splitter.split(np.zeros(len(truth)), truth, groups) if len(out)]
+
+
+def _check(material: Material) -> None:
+    n, k, cited = len(material.labelled), len(material.categories), len(material.cited)
+    found = {
+        "soft": (np.shape(material.soft), (n, k)),
+        "weights": (np.shape(material.weights), (n,)),
+        "groups": (np.shape(material.groups), (n,) if len(material.groups) else (0,)),
+        "cited_soft": (np.shape(material.cited_soft) if cited else (), (cited, k) if cited else ()),
+        "cards": (() if material.cards is None else (len(material.cards),), () if material.cards is None else (k,)),
+    }
+    if wrong := [f"{name} is {shape}, expected {expected}" for name, (shape, expected) in found.items() if shape != expected]:
+        raise ValueError(f"{n} labelled documents and {k} categories: {'; '.join(wrong)}")
+    for name in ("labelled", "cited", "unlabelled"):
+        vectors = getattr(material, name).vectors
+        if spoilt := int((~np.isfinite(vectors).all(axis=1)).sum()):
+            raise TrainingError(
+                f"{spoilt} of the vectors of {len(vectors)} {name} documents hold NaN or infinite values, from which nothing can be learnt."
+                " Embed them anew, or with another embedder."
+            )
+    if n:
+        checked_probabilities(material.soft)

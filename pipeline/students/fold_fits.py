@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import issparse, vstack
+from sklearn.pipeline import Pipeline
 
 from pipeline.errors import TrainingError
 from pipeline.students.estimators import make_estimator, rows_of_soft
@@ -44,16 +45,11 @@ class FoldFits:
         part = self.material.take(rows, rows[:0])
         return [(rows[kept], rows[out]) for kept, out in Workshop(part, folds=self.count, seed=self.seed).folds]
 
-    def features(self, inputs: Inputs) -> Any:
-        """Compute the features of further documents."""
-        return self._union.transform(inputs)
+    def fit(self, model: Any, rows: Ints, soft: Floats, weights: Floats, *, beside: tuple[Inputs, Ints] | None = None) -> Any:
+        """Fit an unfitted classifier on `rows` and the cited documents.
 
-    def predict(self, model: Any, rows: Ints, out: Ints, soft: Floats, weights: Floats, *, beside: tuple[Any, Ints] | None = None) -> Floats:
-        """Fit on `rows` and the cited documents, and predict `out`: log-probabilities (len(out), k).
-
-        :param model: an unfitted classifier.
         :param soft: what is learnt of all labelled documents, (n, k); `weights` (n,) says how much.
-        :param beside: features and categories of rows that are learnt as well, as mixes are.
+        :param beside: further documents and their categories, as mixes are.
         :raises TrainingError: where all labels are of one category.
         """
         known, cited = len(self.material.labelled), len(self.material.cited)
@@ -63,16 +59,24 @@ class FoldFits:
         row, category, weight = rows_of_soft(targets, np.concatenate([weights[taught], np.ones(cited)]))
         matrix = self._matrix[places[row]]
         if beside is not None and len(beside[1]):
-            matrix = vstack([matrix, beside[0]]).tocsr() if issparse(matrix) else np.concatenate([matrix, beside[0]])
+            more = self._union.transform(beside[0])
+            matrix = vstack([matrix, more]).tocsr() if issparse(matrix) else np.concatenate([matrix, more])
             category, weight = np.concatenate([category, beside[1]]), np.concatenate([weight, np.ones(len(beside[1]))])
         if len(np.unique(category)) < 2:
             raise TrainingError("All but a few labels are of one category, so that there is nothing to learn from them. Raise annotation.sample.")
-        fitted = model.fit(matrix, category, sample_weight=weight)
-        return log_probabilities(fitted, self._matrix[out], np.arange(soft.shape[1]))
+        return model.fit(matrix, category, sample_weight=weight)
+
+    def predict(self, fitted: Any, out: Ints) -> Floats:
+        """Predict some of the labelled documents: log-probabilities (len(out), k)."""
+        return log_probabilities(fitted, self._matrix[out], np.arange(len(self.material.categories)))
+
+    def pipeline(self, fitted: Any) -> Pipeline:
+        """Join the features and a fitted classifier: a Pipeline over `Inputs` whose classes are places of categories."""
+        return Pipeline([("features", self._union), ("classifier", fitted)])
 
     def unseen(self, settings: Mapping[str, Any], rows: Ints, soft: Floats, weights: Floats) -> Floats:
         """Predict each of some labelled documents by a classifier that did not see its label, nor any label but theirs: (len(rows), k)."""
         found = np.zeros(soft.shape)
         for kept, out in self.folds_of(rows):
-            found[out] = self.predict(make_estimator(self.voice.kind, settings, seed=self.seed), kept, out, soft, weights)
+            found[out] = self.predict(self.fit(make_estimator(self.voice.kind, settings, seed=self.seed), kept, soft, weights), out)
         return found[rows]

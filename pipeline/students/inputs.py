@@ -36,10 +36,11 @@ class Inputs:
 
 
 def join_inputs(first: Inputs, second: Inputs) -> Inputs:
-    """Put the rows of one below those of the other; one without rows may lack texts and metadata."""
+    """Put the rows of one below those of the other; texts, or metadata, are lost unless both have them or one has no rows."""
     if not len(second):
         return first
     if not len(first):
         return second
     vectors: Matrix = np.concatenate([first.vectors, second.vectors])
-    return Inputs(vectors, [*first.texts, *second.texts], [*first.metadata, *second.metadata])
+    texts = [*first.texts, *second.texts] if first.texts and second.texts else ()
+    return Inputs(vectors, texts, [*first.metadata, *second.metadata] if first.metadata and second.metadata else ())

@@ -24,14 +24,15 @@ class Material:
     """Labelled documents with their probabilities over `categories`, and what else is there to learn from.
 
     `soft` is (n, k) and `cited_soft` (c, k), rows that sum to 1; `weights` (n,) says how much each label counts; `cards` (k, d) are the
-    vectors of the category cards. `groups` (n,) names what may not be parted by cross-validation, as copies of one text.
+    vectors of the category cards. `groups` (n,) numbers what may not be parted by cross-validation, as copies of one text; each document
+    is its own where it is empty.
     """
 
     categories: tuple[str, ...]
     labelled: Inputs
     soft: Floats
     weights: Floats
-    groups: Ints
+    groups: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
     cited: Inputs = field(default_factory=_no_inputs)
     cited_soft: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     unlabelled: Inputs = field(default_factory=_no_inputs)
@@ -46,7 +47,12 @@ class Material:
         """Keep the labels of `rows`; the documents of `out` lose theirs, and all others go."""
         more = join_inputs(self.unlabelled, self.labelled.take(out))
         return replace(
-            self, labelled=self.labelled.take(rows), soft=self.soft[rows], weights=self.weights[rows], groups=self.groups[rows], unlabelled=more
+            self,
+            labelled=self.labelled.take(rows),
+            soft=self.soft[rows],
+            weights=self.weights[rows],
+            groups=self.groups[rows] if len(self.groups) else self.groups,
+            unlabelled=more,
         )
 
     def used(self) -> "Material":

@@ -4,14 +4,17 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.preprocessing import normalize
+
+from pipeline.students.products import lengths, probabilities_of, products
 
 __all__ = ["CardVotes", "ClassMeans", "NearestVotes"]
 
 Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.floating]
 LEAST = 1e-6
+BLOCK = 512  # documents compared with all labelled rows at once
 
 
 class ClassMeans(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -24,7 +27,7 @@ class ClassMeans(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Keep the settings."""
         self.sharpness = sharpness
 
-    def fit(self, rows: Floats, y: npt.ArrayLike, sample_weight: Floats | None = None) -> Self:
+    def fit(self, rows: Rows, y: npt.ArrayLike, sample_weight: Floats | None = None) -> Self:
         """Find the weighted mean direction of each class."""
         self.classes_, places = np.unique(np.asarray(y), return_inverse=True)
         weights = np.ones(len(places)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
@@ -33,21 +36,24 @@ class ClassMeans(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.means_ = np.asarray(normalize(member @ rows), dtype=np.float32)
         return self
 
-    def decision_function(self, rows: Floats) -> Floats:
+    def decision_function(self, rows: Rows) -> Floats:
         """Give the sharpened cosines (n, k)."""
-        return np.asarray(self.sharpness * (normalize(rows) @ self.means_.T))
+        scale = self.sharpness / np.maximum(lengths(rows), LEAST)
+        return np.asarray(products(rows, self.means_) * scale[:, None])
 
-    def predict_proba(self, rows: Floats) -> Floats:
+    def predict_proba(self, rows: Rows) -> Floats:
         """Give probabilities (n, k)."""
-        return np.asarray(softmax(self.decision_function(rows), axis=1))
+        return probabilities_of(self.decision_function(rows))
 
-    def predict(self, rows: Floats) -> npt.NDArray[np.generic]:
+    def predict(self, rows: Rows) -> npt.NDArray[np.generic]:
         """Give the nearest class."""
         return np.asarray(self.classes_[self.decision_function(rows).argmax(axis=1)])
 
 
 class NearestVotes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A vote of the k nearest labelled documents by cosine, each as much as its label is sure; a repeated row adds its weights up.
+
+    Rows are dense.
 
     :param neighbours: rows that vote.
     """
@@ -56,7 +62,7 @@ class NearestVotes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Keep the settings."""
         self.neighbours = neighbours
 
-    def fit(self, rows: Floats, y: npt.ArrayLike, sample_weight: Floats | None = None) -> Self:
+    def fit(self, rows: Rows, y: npt.ArrayLike, sample_weight: Floats | None = None) -> Self:
         """Keep the labelled rows, equal ones once with all their labels."""
         self.classes_, places = np.unique(np.asarray(y), return_inverse=True)
         weights = np.ones(len(places)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
@@ -66,16 +72,19 @@ class NearestVotes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         np.add.at(self.votes_, (same.ravel(), places), weights)
         return self
 
-    def predict_proba(self, rows: Floats) -> Floats:
+    def predict_proba(self, rows: Rows) -> Floats:
         """Give the share of the votes (n, k), every class with a little of them."""
-        likeness = np.asarray(normalize(rows), dtype=np.float32) @ self.rows_.T
-        most = min(self.neighbours, len(self.rows_))
-        near = np.argpartition(-likeness, most - 1, axis=1)[:, :most]
-        close = np.maximum(np.take_along_axis(likeness, near, axis=1), LEAST)
-        votes = np.einsum("nm,nmk->nk", close, self.votes_[near]).astype(np.float64) + LEAST
+        unit, most = np.asarray(normalize(rows), dtype=np.float32), min(self.neighbours, len(self.rows_))
+        votes = np.empty((len(unit), len(self.classes_)))
+        for start in range(0, len(unit), BLOCK):
+            likeness = unit[start : start + BLOCK] @ self.rows_.T
+            near = np.argpartition(-likeness, most - 1, axis=1)[:, :most]
+            close = np.maximum(np.take_along_axis(likeness, near, axis=1), LEAST)
+            votes[start : start + BLOCK] = np.einsum("nm,nmk->nk", close, self.votes_[near])
+        votes += LEAST
         return np.asarray(votes / votes.sum(axis=1, keepdims=True))
 
-    def predict(self, rows: Floats) -> npt.NDArray[np.generic]:
+    def predict(self, rows: Rows) -> npt.NDArray[np.generic]:
         """Give the class with the most votes."""
         return np.asarray(self.classes_[self.predict_proba(rows).argmax(axis=1)])
 
@@ -90,15 +99,20 @@ class CardVotes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Keep the settings."""
         self.sharpness = sharpness
 
-    def fit(self, rows: Floats, y: npt.ArrayLike, sample_weight: Floats | None = None) -> Self:
-        """Take the classes that there are; nothing else is learnt."""
+    def fit(self, rows: Rows, y: npt.ArrayLike, sample_weight: Floats | None = None) -> Self:
+        """Take the classes that there are; nothing else is learnt.
+
+        :raises ValueError: where there is not one column for each class.
+        """
         self.classes_ = np.unique(np.asarray(y))
+        if rows.shape[1] != len(self.classes_):
+            raise ValueError(f"There are {rows.shape[1]} cards for {len(self.classes_)} classes; give as many, in the order of the classes.")
         return self
 
-    def predict_proba(self, rows: Floats) -> Floats:
+    def predict_proba(self, rows: Rows) -> Floats:
         """Give probabilities (n, k)."""
-        return np.asarray(softmax(self.sharpness * np.asarray(rows, dtype=np.float64), axis=1))
+        return probabilities_of(self.sharpness * np.asarray(rows, dtype=np.float64))
 
-    def predict(self, rows: Floats) -> npt.NDArray[np.generic]:
+    def predict(self, rows: Rows) -> npt.NDArray[np.generic]:
         """Give the class with the likest card."""
         return np.asarray(self.classes_[np.asarray(rows).argmax(axis=1)])

@@ -11,8 +11,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from pipeline.students.products import probabilities_of
 
 __all__ = ["Voices", "fit_weights", "log_probabilities"]
 
@@ -52,24 +55,40 @@ class Voices(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def decision_function(self, inputs: Any) -> Floats:
         """Give the sum of the weighted log-probabilities (n, k)."""
-        parts = zip(self.voices, self.weights, strict=True)
-        return np.asarray(sum(weight * log_probabilities(voice, inputs, self.classes_) for voice, weight in parts))
+        classes = self.classes_
+        total = np.zeros((len(inputs), len(classes)))
+        for voice, weight in zip(self.voices, self.weights, strict=True):
+            heard = log_probabilities(voice, inputs, classes)
+            heard *= weight
+            total += heard
+        return total
 
     def predict_proba(self, inputs: Any) -> Floats:
         """Give probabilities (n, k)."""
-        return np.asarray(softmax(self.decision_function(inputs), axis=1))
+        return probabilities_of(self.decision_function(inputs))
 
     def predict(self, inputs: Any) -> Ints:
         """Give the likeliest class."""
-        return np.asarray(self.classes_[self.predict_proba(inputs).argmax(axis=1)])
+        return np.asarray(self.classes_[self.decision_function(inputs).argmax(axis=1)])
 
 
 def log_probabilities(model: Any, inputs: Any, classes: Ints) -> Floats:
     """Give a model's log-probabilities over all classes (n, k), also those that it never saw."""
-    found = model.predict_proba(inputs)
+    found = np.asarray(_predicted(model, inputs), dtype=np.float64) + LEAST
+    np.log(found, out=found)
+    if np.array_equal(model.classes_, classes):
+        return found
     values = np.full((len(found), len(classes)), np.log(LEAST))
-    values[:, np.searchsorted(classes, model.classes_)] = np.log(found + LEAST)
+    values[:, np.searchsorted(classes, model.classes_)] = found
     return values
+
+
+def _predicted(model: Any, inputs: Any) -> Any:
+    """Give a model's probabilities; past a union of one feature, which would copy it for nothing."""
+    union = model.steps[0][1] if isinstance(model, Pipeline) and len(model.steps) == 2 else None
+    if isinstance(union, FeatureUnion) and len(union.transformer_list) == 1:
+        return model.steps[1][1].predict_proba(union.transformer_list[0][1].transform(inputs))
+    return model.predict_proba(inputs)
 
 
 def fit_weights(parts: Sequence[Floats], soft: Floats, *, usual: Sequence[float], weights: Floats | None = None) -> list[float]:

@@ -15,6 +15,7 @@ from sklearn.semi_supervised import LabelSpreading
 
 from pipeline.embedding import Matrix
 from pipeline.students.estimators import make_estimator
+from pipeline.students.inputs import Inputs, join_inputs
 from pipeline.students.material import Material
 from pipeline.students.pseudo import iterate_pseudo_labels
 from pipeline.students.train import TrainingSet, spread
@@ -41,15 +42,7 @@ def widen(material: Material, how: str, *, seed: int) -> tuple[Floats, Floats]:
     if how == "none":
         return soft, weights
     if how == "spread":
-        data = TrainingSet(
-            categories=material.categories,
-            vectors=material.labelled.vectors,
-            soft=material.soft,
-            unlabelled=material.unlabelled.vectors,
-            cited=material.cited.vectors,
-            cited_soft=material.cited_soft,
-        )
-        return spread(data), np.where(np.arange(len(soft)) < known, weights, 1.0)
+        return _clustered(material), np.where(np.arange(len(soft)) < known, weights, 1.0)
     vectors = material.everything.vectors
     if how == "self_training":
         return _self_trained(vectors, soft, weights, known, seed=seed)
@@ -63,6 +56,24 @@ def _start(material: Material) -> tuple[Floats, Floats]:
     blank = np.full((len(material.unlabelled), len(material.categories)), 1.0 / len(material.categories))
     weights = np.concatenate([material.weights, np.ones(len(material.cited)), np.zeros(len(material.unlabelled))])
     return np.concatenate([*parts, blank]), weights
+
+
+def _clustered(material: Material) -> Floats:
+    """Spread labels as far as they count: one of weight 0 is none, and one of less than 1 is that much less sure."""
+    counted, ignored = np.flatnonzero(material.weights > 0), np.flatnonzero(material.weights <= 0)
+    share = np.minimum(material.weights[counted], 1.0)[:, None]
+    labelled, unlabelled = Inputs(material.labelled.vectors), Inputs(material.unlabelled.vectors)
+    data = TrainingSet(
+        categories=material.categories,
+        vectors=labelled.vectors[counted],
+        soft=share * material.soft[counted] + (1 - share) / len(material.categories),
+        unlabelled=join_inputs(unlabelled, labelled.take(ignored)).vectors,
+        cited=material.cited.vectors,
+        cited_soft=material.cited_soft,
+    )
+    found = spread(data)
+    others = np.arange(len(labelled), len(found))  # cited and unlabelled
+    return np.asarray(found[np.argsort(np.concatenate([counted, others, ignored]))])
 
 
 def _self_trained(vectors: Matrix, soft: Floats, weights: Floats, known: int, *, seed: int) -> tuple[Floats, Floats]:
@@ -84,7 +95,7 @@ def _self_trained(vectors: Matrix, soft: Floats, weights: Floats, known: int, *,
 
 def _along_graph(vectors: Matrix, soft: Floats, weights: Floats, known: int) -> tuple[Floats, Floats]:
     most = max(known, MOST_IN_GRAPH)
-    places = np.where(np.arange(len(vectors)) < known, soft.argmax(axis=1), -1)[:most]
+    places = np.where(weights > 0, soft.argmax(axis=1), -1)[:most]
     model = LabelSpreading(kernel="knn", n_neighbors=min(NEIGHBOURS, len(places) - 1), alpha=0.5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

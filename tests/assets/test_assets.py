@@ -93,6 +93,11 @@ def test_a_run_materialises_every_asset_with_metadata_and_every_blocking_check_h
     assert events["summaries"]["model_calls"].value == 60
     assert "Late Parcels" in str(events["taxonomy"]["taxonomy"].value)
     assert "Late Parcels" in str(events["labels"]["label_histogram"].value)
+    student = {key: events["classifier"][key].value for key in ("candidates", "chosen_because", "promoted", "decision")}
+    assert str(student["candidates"]).count("\n") > 2
+    assert "| True |" in str(student["candidates"])
+    assert "the teacher holds" in str(student["chosen_because"])
+    assert (student["promoted"], student["decision"]) == (True, "by rule: It is the first one.")
     assert "| student | accuracy | held_out |" in str(events["evaluation"]["figures"].value)
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert set(checks) == {rule.name for rule in CHECKS.values()}

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 
 from pipeline.annotation import fit_set_thresholds
-from pipeline.set_thresholds import DEFAULT, Flags, Floats
 from pipeline.evaluation import set_figures
 from pipeline.gold import gold_labels, join_gold
+from pipeline.set_thresholds import DEFAULT, Flags, Floats
 
 
 def shared(n: int, seed: int) -> tuple[Floats, Flags]:

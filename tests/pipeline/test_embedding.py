@@ -15,7 +15,7 @@ from pipeline.settings import Project
 from pipeline.stages import Session
 from tests.tiny import tiny_rows
 
-TEXTS = [row["text"] for row in tiny_rows()][:40] + ["", " ", "word " * 3000, "caf\u00e9 \u2603 \U0001f600", "a"]
+TEXTS = [*(row["text"] for row in tiny_rows()[:40]), "", " ", "word " * 3000, "caf\u00e9 \u2603 \U0001f600", "a"]
 SERVED = {"model": "bge-m3", "base_url": "http://127.0.0.1:8000/v1", "key_env": "EMBEDDER_KEY"}
 
 
@@ -76,7 +76,7 @@ def test_an_embedder_is_opened_by_its_name_or_its_section() -> None:
         ({"model": "m"}, "base_url: Field required"),
         (
             {"model": " ", "base_url": "localhost:8000", "size": 3},
-            r"model: .*at least 1.*; base_url: is no address.*; size: unknown key; the keys here",
+            r"model: .*at least 1.*; base_url: is no address.*; size: unknown key",
         ),
     ],
 )
@@ -94,9 +94,7 @@ def test_a_project_names_its_embedder_or_its_server(make_project: Callable[..., 
     assert open_embedder(served.model_dump(mode="json")["embedder"]).embedder_id == served.embedder_name  # as a card keeps it
     with pytest.raises(ProjectError, match=r"  - embedder: no embedder is called so; .* \(found 'word2vec'\)"):
         make_project(embedder="word2vec")
-    with pytest.raises(
-        ProjectError, match=r"1 mistake:\n  - embedder: model: Field required; color: unknown key; the keys here are model, base_url, key_env"
-    ):
+    with pytest.raises(ProjectError, match=r"1 mistake:\n  - embedder: model: Field required; color: unknown key; the keys here are model,"):
         make_project(embedder={"base_url": "http://x", "color": 1})
 
 

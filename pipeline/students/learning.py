@@ -1,0 +1,52 @@
+"""A student from labels: choose among the candidates, then fit the chosen one on everything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from pipeline.students.choice import Candidate, Choice, choose, fit_candidate
+from pipeline.students.fitting import Workshop
+from pipeline.students.groups import same_groups
+from pipeline.students.material import Material
+from pipeline.students.novelty import fit_novelty
+from pipeline.students.voices import Voices
+
+__all__ = ["MOST_TRIED", "Learnt", "learn"]
+
+Ints = npt.NDArray[np.intp]
+MOST_TRIED = 4_000  # labelled documents that candidates are tried on; the chosen one learns from all
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A fitted student, how it was chosen, and which labelled documents (places) `choice.unseen` is about."""
+
+    model: Voices
+    choice: Choice
+    tried: Ints
+
+
+def learn(material: Material, candidates: Sequence[Candidate], *, folds: int, seed: int) -> Learnt:
+    """Choose a candidate on at most 4,000 labelled documents, drawn at random, and fit it on all.
+
+    Documents that say the same stay on one side of every split.
+
+    :raises TrainingError: where there is too little to learn from.
+    """
+    with threadpool_limits(1):  # the fits are small: threads bring little, and where others want the processor they wait for one another
+        return _learn(material, candidates, folds, seed)
+
+
+def _learn(material: Material, candidates: Sequence[Candidate], folds: int, seed: int) -> Learnt:
+    n = len(material.labelled)
+    tried = np.arange(n) if n <= MOST_TRIED else np.sort(np.random.default_rng(seed).permutation(n)[:MOST_TRIED])
+    part = material if n <= MOST_TRIED else replace(material.take(tried, tried[:0]), unlabelled=material.unlabelled)
+    workshop = Workshop(replace(part, groups=same_groups(part.labelled.vectors)), folds=folds, seed=seed)
+    choice = choose(candidates, workshop)
+    whole = workshop if n <= MOST_TRIED else Workshop(material, folds=folds, seed=seed)
+    model = fit_candidate(choice, whole)
+    model.novelty = fit_novelty(material.everything.vectors, seed=seed).as_arrays()
+    return Learnt(model, choice, tried)

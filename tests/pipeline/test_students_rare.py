@@ -1,0 +1,272 @@
+"""Rare categories: mixes inside their category, borders that rarity does not move, written examples that are agreed on and never judged."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+
+from pipeline.errors import TrainingError
+from pipeline.students.fitting import Workshop
+from pipeline.students.helping import HELPS, Help, fit_helped, help_rare
+from pipeline.students.inputs import Inputs
+from pipeline.students.material import Material
+from pipeline.students.rare import leave_out, pair_mixes, rare_categories, with_mixes
+from pipeline.students.shifting import ShiftedRegression
+from pipeline.students.written import COPY, choose_written, with_written
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+Vectors = npt.NDArray[np.float32]
+
+
+def unit(rows: Any) -> Vectors:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+def clouds(sizes: tuple[int, ...], *, spread: float = 0.6, seed: int = 0) -> tuple[Vectors, Ints]:
+    """Documents around one direction for each category."""
+    random = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(sizes)), sizes).astype(np.intp)
+    return unit(np.eye(len(sizes), 8)[labels] + spread * random.normal(size=(len(labels), 8))), labels
+
+
+def material(sizes: tuple[int, ...], **about: Any) -> Material:
+    vectors, labels = clouds(sizes, **about)
+    k = len(sizes)
+    return Material(tuple("abcdefgh"[:k]), Inputs(vectors), np.eye(k)[labels], np.ones(len(labels)), np.arange(len(labels)))
+
+
+# --- mixes -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 7), min_size=1, max_size=4), st.integers(0, 12), st.integers(0, 100))
+@settings(max_examples=60, deadline=None)
+def test_mixes_fill_up_categories_stay_inside_them_and_have_unit_length(sizes: list[int], least: int, seed: int) -> None:
+    vectors, labels = clouds((*sizes, 1), seed=seed)
+    texts = [f"text {place}" for place in range(len(labels))]
+    mixes = pair_mixes(Inputs(vectors, texts), labels, least=least, seed=seed)
+    assert mixes.synthetic
+    for category, size in enumerate([*sizes, 1]):
+        assert (mixes.categories == category).sum() == (max(0, least - size) if size > 1 else 0)
+    np.testing.assert_allclose(np.linalg.norm(mixes.inputs.vectors, axis=1), 1.0, atol=1e-5)
+    for place, (one, other) in enumerate(mixes.parents):
+        assert one != other and labels[one] == labels[other] == mixes.categories[place]
+        assert mixes.inputs.texts[place] == f"text {one}\ntext {other}"
+        between = vectors[one] @ vectors[other]
+        assert min(mixes.inputs.vectors[place] @ vectors[one], mixes.inputs.vectors[place] @ vectors[other]) >= between - 1e-5
+
+
+def test_mixes_are_the_same_each_time_and_others_with_another_seed() -> None:
+    vectors, labels = clouds((6, 3))
+    one, same, other = (pair_mixes(Inputs(vectors), labels, least=10, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one.inputs.vectors, same.inputs.vectors)
+    assert not np.array_equal(one.inputs.vectors, other.inputs.vectors)
+
+
+def test_mixes_lie_beside_the_labels_where_no_fold_judges_them() -> None:
+    before = material((30, 4))
+    after = with_mixes(before, least=10, seed=0)
+    assert len(after.labelled) == 34 and len(after.cited) == 6
+    assert np.all(after.cited_soft.argmax(axis=1) == 1)
+    judged = np.concatenate([out for _, out in Workshop(after, folds=3, seed=0).folds])
+    assert sorted(judged.tolist()) == list(range(34))
+    assert with_mixes(before, least=2, seed=0) is before
+
+
+# --- shifted borders -------------------------------------------------------------------------------------------------
+
+
+def test_without_a_shift_it_is_the_plain_regression() -> None:
+    vectors, labels = clouds((60, 10, 5))
+    plain = LogisticRegression(C=3.0, max_iter=1000).fit(vectors, labels)
+    np.testing.assert_allclose(ShiftedRegression(3.0, 0.0).fit(vectors, labels).predict_proba(vectors), plain.predict_proba(vectors))
+
+
+@pytest.mark.parametrize("sizes", [(60, 10, 5), (60, 10)])
+def test_a_whole_shift_divides_the_probabilities_by_the_frequencies(sizes: tuple[int, ...]) -> None:
+    vectors, labels = clouds(sizes)
+    plain = LogisticRegression(C=3.0, max_iter=1000).fit(vectors, labels).predict_proba(vectors)
+    expected = plain / np.array(sizes)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(ShiftedRegression(3.0, 1.0).fit(vectors, labels).predict_proba(vectors), expected, atol=1e-5)
+
+
+def test_frequencies_are_those_of_the_weights_and_a_class_counts_as_one_label_at_least() -> None:
+    vectors, labels = clouds((60, 10, 5))
+    weights = np.where(labels == 2, 0.01, 2.0)
+    plain = LogisticRegression(C=3.0, max_iter=1000).fit(vectors, labels, sample_weight=weights).predict_proba(vectors)
+    expected = plain / np.array([120.0, 20.0, 1.0])
+    expected /= expected.sum(axis=1, keepdims=True)
+    found = ShiftedRegression(3.0, 1.0).fit(vectors, labels, sample_weight=weights).predict_proba(vectors)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_it_is_a_regression_that_scikit_learn_can_copy() -> None:
+    copy = clone(ShiftedRegression(3.0, 0.75))
+    assert isinstance(copy, LogisticRegression) and copy.get_params() == {"C": 3.0, "shift": 0.75, "max_iter": 1000}
+
+
+# --- which way helps -------------------------------------------------------------------------------------------------
+
+
+def test_rare_categories_are_helped_and_the_choice_is_told() -> None:
+    imbalanced = material((200, 40, 6), spread=0.5)
+    found = help_rare(imbalanced, seed=0)
+    assert [trial.help for trial in found.trials] == [one.name for one in HELPS]
+    assert found.help.name != "plain"
+    assert max(trial.alike for trial in found.trials) == next(trial.alike for trial in found.trials if trial.help == found.help.name)
+    assert f"{found.help.name} was best" in found.reason and "n = 246" in found.reason
+    vectors, labels = clouds((200, 200, 200), spread=0.5, seed=9)
+    plain = LogisticRegression(max_iter=1000).fit(imbalanced.labelled.vectors, imbalanced.soft.argmax(axis=1))
+    helped = fit_helped(found, imbalanced, seed=0)
+    assert (helped.predict(Inputs(vectors)) == labels).mean() > (plain.predict(vectors) == labels).mean() + 0.05
+
+
+def test_the_two_measures_are_one_where_all_categories_are_as_frequent() -> None:
+    for trial in help_rare(material((30, 30, 30)), helps=[Help("balanced"), Help("plain", 0.0)], seed=0).trials:
+        assert trial.alike == pytest.approx(trial.as_they_are)
+        assert trial.low <= trial.alike <= trial.high
+
+
+@pytest.mark.parametrize("judge", ["alike", "as_they_are"])
+def test_the_measures_are_scikit_learns(judge: Any) -> None:
+    imbalanced, helps = material((90, 30, 8)), [Help("shift 1", 1.0)]
+    trial = help_rare(imbalanced, helps=helps, penalties=[1.0], judge=judge, seed=0).trials[0]
+    truth, guesses = imbalanced.soft.argmax(axis=1), np.zeros(128, dtype=np.intp)
+    for rows, out in Workshop(imbalanced, folds=5, seed=0).folds:
+        model = ShiftedRegression(1.0, 1.0).fit(imbalanced.labelled.vectors[rows], truth[rows])
+        guesses[out] = model.predict(imbalanced.labelled.vectors[out])
+    assert trial.as_they_are == pytest.approx(f1_score(truth, guesses, average="macro"))
+    assert trial.alike == pytest.approx(f1_score(truth, guesses, average="macro", sample_weight=1 / np.bincount(truth)[truth]))
+    assert trial.agreement == pytest.approx((truth == guesses).mean()) and trial.low <= getattr(trial, judge) <= trial.high
+
+
+def test_what_decides_may_decide_otherwise() -> None:
+    imbalanced, helps = material((300, 12), spread=0.5), [Help("shift .5", 0.5), Help("shift 1", 1.0)]
+    alike, as_they_are = (help_rare(imbalanced, helps=helps, penalties=[3.0], judge=judge, seed=0) for judge in ("alike", "as_they_are"))
+    assert (alike.help.name, as_they_are.help.name) == ("shift 1", "shift .5")
+
+
+def test_one_category_is_refused() -> None:
+    with pytest.raises(TrainingError, match="nothing to learn"):
+        help_rare(material((20, 0)), seed=0)
+
+
+# --- minimum counts --------------------------------------------------------------------------------------------------
+
+
+def test_categories_with_few_labels_are_named_with_how_often_they_were_recognised() -> None:
+    unseen = np.log(np.array([[0.8, 0.1, 0.1], [0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.2, 0.7, 0.1], [0.9, 0.05, 0.05]]))
+    soft = np.eye(3)[[0, 0, 1, 1, 2]]
+    part = Material(("a", "b", "c"), Inputs(unit(np.ones((5, 2)))), soft, np.ones(5), np.arange(5))
+    found = rare_categories(part, unseen, least=2)
+    assert [(one.category, one.labels, one.recognised) for one in found] == [("c", 1, 0)]
+    assert [one.category for one in rare_categories(part, unseen, least=3)] == ["c", "a", "b"]
+    assert rare_categories(part, unseen, least=0) == ()
+
+
+def test_a_category_left_out_takes_its_labels_its_card_and_its_citations_along() -> None:
+    vectors, labels = clouds((6, 5, 2))
+    soft = 0.8 * np.eye(3)[labels] + 0.2 / 3
+    cards, cited = unit(np.eye(3, 8)), Inputs(vectors[[0, 12]])
+    whole = Material(("a", "b", "c"), Inputs(vectors), soft, np.ones(13), np.arange(13), cited, np.eye(3)[[0, 2]], cards=cards)
+    found = leave_out(whole, ["c"])
+    assert found.categories == ("a", "b") and found.soft.shape == (11, 2) and len(found.unlabelled) == 2 and len(found.cited) == 1
+    np.testing.assert_allclose(found.soft.sum(axis=1), 1.0)
+    np.testing.assert_allclose(found.cited_soft, [[1.0, 0.0]])
+    assert found.cards is not None and np.array_equal(found.cards, cards[:2])
+    assert leave_out(whole, []) is whole
+
+
+# --- written examples ------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def writings(draw: st.DrawFn) -> dict[str, Any]:
+    random = np.random.default_rng(draw(st.integers(0, 10_000)))
+    m, k = draw(st.integers(0, 30)), draw(st.integers(1, 4))
+    vectors = unit(random.normal(size=(m, 3))) if m else np.zeros((0, 3), dtype=np.float32)
+    asked = random.integers(0, k, m)
+    said = [int(one) if random.random() < 0.7 else None if random.random() < 0.5 else int(random.integers(0, k)) for one in asked]
+    known = np.concatenate([unit(random.normal(size=(4, 3))), vectors[: draw(st.integers(0, m))][::5]])
+    return {
+        "vectors": vectors,
+        "asked": asked,
+        "student": random.dirichlet(np.full(k, 0.5), size=m).reshape(m, k),
+        "annotated": said,
+        "known": known,
+        "most": draw(st.integers(0, 6)),
+        "within": draw(st.integers(1, 3)),
+    }
+
+
+@given(writings())
+@settings(max_examples=100, deadline=None)
+def test_what_is_kept_is_agreed_on_diverse_no_copy_capped_and_marked(case: dict[str, Any]) -> None:
+    found = choose_written(**case)
+    vectors, asked, student = case["vectors"], case["asked"], case["student"]
+    assert found.synthetic
+    assert len(set(found.places.tolist())) == len(found)
+    np.testing.assert_array_equal(found.categories, asked[found.places])
+    assert sum(found.refused.values()) + len(found) == len(vectors)
+    for place in found.places:
+        assert case["annotated"][place] == asked[place]
+        assert (student[place] > student[place, asked[place]]).sum() < case["within"]
+        assert (vectors[place] @ case["known"].T).max() < COPY
+    for category in np.unique(asked):
+        own = found.places[found.categories == category]
+        assert len(own) <= case["most"]
+        likeness = vectors[own] @ vectors[own].T - 2 * np.eye(len(own))
+        assert not len(own) or likeness.max() < 0.9
+        assert np.all(np.diff(student[own, category]) <= 0)
+
+
+def test_each_refusal_has_its_reason() -> None:
+    vectors = unit(np.array([[1, 0, 0], [0.99, 0.1, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], dtype=float))
+    student = np.full((7, 2), [0.9, 0.1])
+    student[3] = [0.1, 0.9]
+    said = [0, 0, 1, 0, 0, 0, 0]
+    found = choose_written(vectors, np.zeros(7, dtype=np.intp), student, said, known=vectors[4:5], most=2)
+    assert found.places.tolist() == [0, 5]
+    assert found.refused == {
+        "copy of a document": 1,
+        "like another one": 1,
+        "more than enough": 1,
+        "the annotator says otherwise": 1,
+        "the student says otherwise": 1,
+    }
+
+
+def test_a_category_that_the_student_hardly_knows_may_be_its_second_guess() -> None:
+    vectors, student = unit(np.eye(2, 3)), np.array([[0.7, 0.2, 0.1], [0.7, 0.1, 0.2]])
+    about: dict[str, Any] = {"annotated": [1, 1], "known": np.zeros((0, 3), dtype=np.float32), "most": 5}
+    asked = np.array([1, 1])
+    assert len(choose_written(vectors, asked, student, **about)) == 0
+    assert choose_written(vectors, asked, student, **about, within=2).places.tolist() == [0]
+
+
+def test_written_examples_are_learnt_from_and_never_judged() -> None:
+    before = material((30, 4))
+    examples = Inputs(unit(np.random.default_rng(0).normal(size=(5, 8))))
+    found = choose_written(
+        examples.vectors, np.ones(5, dtype=np.intp), np.full((5, 2), 0.5), [1] * 5, known=before.labelled.vectors, most=3, alike=0.999
+    )
+    after = with_written(before, examples, found)
+    assert len(after.cited) == len(found) == 3 and len(after.labelled) == 34
+    assert np.all(after.cited_soft[:, 1] == 1)
+    judged = np.concatenate([out for _, out in Workshop(after, folds=3, seed=0).folds])
+    assert sorted(judged.tolist()) == list(range(34))
+
+
+def test_columns_that_do_not_fit_together_are_refused() -> None:
+    vectors, known = unit(np.eye(2)), np.zeros((0, 2), dtype=np.float32)
+    with pytest.raises(ValueError, match="2 vectors, 1 categories"):
+        choose_written(vectors, np.zeros(1, dtype=np.intp), np.ones((2, 1)), [0, 0], known=known, most=1)
+    with pytest.raises(ValueError, match="categories from 0 to 0"):
+        choose_written(vectors, np.array([0, 1]), np.ones((2, 1)), [0, 0], known=known, most=1)
