@@ -28,7 +28,7 @@ from pipeline.embedding import Matrix, SentenceEmbedder
 from pipeline.records import Category
 from pipeline.student_settings import StudentSettings
 from pipeline.students import Inputs, Material, Workshop, candidates_of, choose, fit_candidate, same_groups
-from pipeline.students.cleaning import clean
+from pipeline.students.cleaning import USUAL, clean
 from pipeline.students.helping import HELPS, fit_helped, help_rare
 from pipeline.students.noise import WAYS, WEIGHINGS, cleaned, to_relabel
 
@@ -204,7 +204,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--documents", type=int, default=1000, help="labels")
     parser.add_argument("--noise", type=float, default=0.2, help="share of the labels made wrong")
     parser.add_argument("--ratio", type=float, default=50, help="of the largest category to the smallest")
-    parser.add_argument("--ways", nargs="+", default=list(WAYS), help="ways of treating noise to choose from")
+    parser.add_argument("--ways", nargs="+", default=list(USUAL), help="ways of treating noise to choose from")
     parser.add_argument("--judge", default="alike", choices=["alike", "as_they_are"], help="what decides about rare categories")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=42, help="of the students")

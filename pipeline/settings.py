@@ -59,7 +59,9 @@ class CorpusSettings(Settings):
     )
     text: Text = Field("text", description="Column that holds the text.")
     id: Text | None = Field(None, description="Column that holds a unique id; without one, ids are made from the content.")
-    gold: Text | None = Field(None, description="Column with known labels. Evaluation alone reads it.")
+    gold: Text | None = Field(
+        None, description="Column with known labels, one or a list. Evaluation reads it, and calibration where annotation.known lets it."
+    )
     metadata: tuple[Text, ...] = Field((), description="Columns to keep beside the text.")
     split: Text = Field("train", description="Split of a hub data set.")
     limit: int | None = Field(None, gt=0, description="Read only this many rows.")
@@ -239,7 +241,7 @@ def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
             "corpus": CorpusSettings, "engine": EngineSettings, "generator": EngineSettings, "annotator": EngineSettings,
             "prices": PriceSettings, "budget": BudgetSettings, "taxonomy": TaxonomySettings, "size": SizeRange,
             "annotation": AnnotationSettings, "promise": PromiseSettings, "rules": RuleSettings, "students": StudentSettings,
-            "evaluation": EvaluationSettings,
+            "certainty": CertaintySettings, "evaluation": EvaluationSettings,
         }  # fmt: skip
         model = sections.get(str(part), model)
     return [key for key in model.model_fields if key != "folder"]

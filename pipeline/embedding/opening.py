@@ -7,7 +7,6 @@ from typing import Any
 from pipeline.embedder_settings import EmbedderSettings, read_embedder
 from pipeline.embedding.contract import Embedder
 from pipeline.embedding.encoder import SentenceEmbedder
-from pipeline.embedding.served import ServedEmbedder
 from pipeline.embedding.static import StaticEmbedder
 
 __all__ = ["open_embedder"]
@@ -24,6 +23,8 @@ def open_embedder(
     """
     known = read_embedder(setting)
     if isinstance(known, EmbedderSettings):
+        from pipeline.embedding.served import ServedEmbedder  # here, because a student in a folder does without servers
+
         return ServedEmbedder(known)
     if known.endswith("-static"):
         return StaticEmbedder(known, cache=cache, progress=progress)

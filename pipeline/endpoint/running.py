@@ -5,7 +5,7 @@ import contextlib
 import ipaddress
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from aiohttp import web
 
@@ -55,23 +55,41 @@ async def listening(endpoint: Endpoint, *, host: str, port: int) -> AsyncIterato
 
 
 async def _serve(endpoint: Endpoint, host: str, port: int, tell: Callable[[str], None]) -> None:
+    with _signals() as told:
+        async with listening(endpoint, host=host, port=port) as address:
+            tell(f"Serving {endpoint.card['classifier_id']} on {address}")
+            if not _is_loopback(host):
+                tell("Whoever reaches this address may ask: there is no password. Put a proxy before it that knows its clients.")
+            loading, waiting = asyncio.create_task(endpoint.load()), asyncio.create_task(told.wait())
+            await asyncio.wait({loading, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if loading.done():
+                await loading
+                tell("Loaded; Ctrl-C ends it")
+            await waiting
+            loading.cancel()
+            tell("Stopping; what was taken is answered first")
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[asyncio.Event]:
+    """Give what the first signal sets; a second one ends the process, since Python itself would wait for the thread that scores."""
     loop, told = asyncio.get_running_loop(), asyncio.Event()
-    for number in SIGNALS:
-        loop.add_signal_handler(number, told.set)
-    async with listening(endpoint, host=host, port=port) as address:
-        tell(f"Serving {endpoint.card['classifier_id']} on {address}")
-        if not _is_loopback(host):
-            tell("Whoever reaches this address may ask: there is no password. Put a proxy before it that knows its clients.")
-        loading, waiting = asyncio.create_task(endpoint.load()), asyncio.create_task(told.wait())
-        await asyncio.wait({loading, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if loading.done():
-            await loading
-            tell("Loaded; Ctrl-C ends it")
-        await waiting
-        loading.cancel()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def tell() -> None:
+        told.set()
         for number in SIGNALS:
             loop.remove_signal_handler(number)
-        tell("Stopping; what was taken is answered first")
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, tell)
+    try:
+        yield told
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 def _is_loopback(host: str) -> bool:

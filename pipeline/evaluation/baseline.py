@@ -22,7 +22,7 @@ TEXTS = 10  # texts of a cluster shown to the model
 
 def baseline_id(documents: Sequence[Document], size: int, *, project: Project, model: str) -> str:
     """Hash what determines the baseline."""
-    about = [load_prompt("name_cluster").fingerprint, model, project.use_case, project.taxonomy.language, project.embedder, project.seed]
+    about = [load_prompt("name_cluster").fingerprint, model, project.use_case, project.taxonomy.language, project.embedder_name, project.seed]
     return content_id("tax", ["clusters", [document.text_hash for document in documents], size, about])
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pipeline.call_records import StageServing
-from pipeline.embedding import Embedder, ServedEmbedder, open_embedder
+from pipeline.embedding import Embedder, open_embedder
+from pipeline.embedding.served import ServedEmbedder
 from pipeline.serving import Chat, OpenAIChat, Spending, open_chat
 from pipeline.settings import MAIN, EngineSettings, Project, Role
 from pipeline.store import Store, StoreLedger

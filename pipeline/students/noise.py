@@ -41,21 +41,23 @@ class Suspicion:
     noise_rate: float  # share of the labels that is estimated to be wrong at random, 0 to 0.5
 
 
-def suspects(unseen: Floats, soft: Floats) -> Suspicion:
+def suspects(unseen: Floats, soft: Floats, *, trusted: Bools | None = None) -> Suspicion:
     """Say which labels are probably wrong; of each category the best label is never flagged.
 
     :param unseen: log-probabilities (n, k) of the labelled documents by classifiers that did not see their labels.
     :param soft: labels as probabilities (n, k).
+    :param trusted: which labels (n,) are right whatever a classifier thinks, as a person's are; they do not count in the noise rate.
     :raises ValueError: where the two do not fit together, or there are fewer than two categories.
     """
     if unseen.shape != soft.shape or soft.ndim != 2 or soft.shape[1] < 2:
         raise ValueError(f"Labels of the shape {soft.shape} and predictions of {unseen.shape}; expected the same, with two categories or more.")
-    labels = soft.argmax(axis=1)
-    if len(np.unique(labels)) < 2:  # nothing to mistake one for
+    labels, doubted = soft.argmax(axis=1), np.ones(len(soft), dtype=bool) if trusted is None else ~trusted
+    if len(np.unique(labels)) < 2 or not doubted.any():  # with one category there is nothing to mistake it for
         return Suspicion(labels, np.ones(len(labels)), np.zeros(len(labels), dtype=bool), 0.0)
-    rate, expected = _mixture(unseen, labels)
+    rate, scale = _mixture(unseen[doubted], labels[doubted])
+    expected = softmax(scale * unseen, axis=1)
     right, wrong = _chances(expected[np.arange(len(labels)), labels], rate, soft.shape[1])
-    quality = np.where(right + wrong > 0, right / np.maximum(right + wrong, TINY), 1.0)
+    quality = np.where(doubted & (right + wrong > 0), right / np.maximum(right + wrong, TINY), 1.0)
     flagged = (quality < 0.5) & _issues(expected, labels) if rate > 0 else np.zeros(len(labels), dtype=bool)
     flagged[_best_of_each(labels, quality)] = False
     return Suspicion(labels, quality, flagged, rate)
@@ -100,18 +102,19 @@ def robust_weights(unseen: Floats, soft: Floats, *, curve: float = CURVE) -> Flo
     return np.asarray(np.clip((softmax(unseen, axis=1) * soft).sum(axis=1), 0.0, 1.0) ** curve)
 
 
-def cleaned(soft: Floats, weights: Floats, unseen: Floats, how: str) -> tuple[Floats, Floats]:
-    """Give the labels (n, k) and the weights (n,) that one of WAYS would have a student learn.
+def cleaned(soft: Floats, weights: Floats, unseen: Floats, how: str, *, trusted: Bools | None = None) -> tuple[Floats, Floats]:
+    """Give the labels (n, k) and the weights (n,) that one of WAYS would have a student learn; trusted ones stay as they are.
 
     Where labels are mixed with predictions (`bootstrap`), candidates must not be judged on the result: it agrees with them by itself.
 
     :raises ValueError: where there is no such way.
     """
+    kept = np.zeros(len(soft), dtype=bool) if trusted is None else trusted
     if how == "bootstrap":
-        return bootstrapped(soft, unseen), weights
+        return np.where(kept[:, None], soft, bootstrapped(soft, unseen)), weights
     if how == "robust":
-        return soft, weights * robust_weights(unseen, soft)
-    return soft, weights * clean_weights(suspects(unseen, soft), how)
+        return soft, weights * np.where(kept, 1.0, robust_weights(unseen, soft))
+    return soft, weights * clean_weights(suspects(unseen, soft, trusted=trusted), how)
 
 
 def to_relabel(suspicion: Suspicion, *, most: int) -> Ints:
@@ -123,15 +126,15 @@ def to_relabel(suspicion: Suspicion, *, most: int) -> Ints:
     return places[np.argsort(suspicion.quality[places], kind="stable")][: max(most, 0)]
 
 
-def _mixture(unseen: Floats, labels: Ints) -> tuple[float, Floats]:
-    """Find the noise rate and the sharpened probabilities (n, k) that make the labels likeliest."""
-    best, found = -np.inf, (0.0, softmax(unseen, axis=1))
+def _mixture(unseen: Floats, labels: Ints) -> tuple[float, float]:
+    """Find the noise rate, and how much sharper the probabilities are, that make the labels likeliest."""
+    best, found = -np.inf, (0.0, 1.0)
     for scale in SCALES:
-        expected = softmax(scale * unseen, axis=1)
-        right, wrong = _chances(expected[np.arange(len(labels)), labels], RATES[:, None], unseen.shape[1])
+        likely = softmax(scale * unseen, axis=1)[np.arange(len(labels)), labels]
+        right, wrong = _chances(likely, RATES[:, None], unseen.shape[1])
         fits = np.log(right + wrong + TINY).mean(axis=1)
         if fits.max() > best:
-            best, found = fits.max(), (float(RATES[fits.argmax()]), expected)
+            best, found = fits.max(), (float(RATES[fits.argmax()]), float(scale))
     return found
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.embedding import Embedder, SentenceEmbedder
+from pipeline.embedder_settings import EMBEDDERS
+from pipeline.embedding import Embedder, open_embedder
 from pipeline.errors import ArtefactError
 from pipeline.students.artefact import LoadedStudent, load_student
 from pipeline.students.score import TextPrediction, score_texts
-from pipeline.weights import known_weights
 
 __all__ = ["TextClassifier", "load"]
 
@@ -59,13 +59,12 @@ def _own_embedder(folder: Path, student: LoadedStudent) -> Embedder | None:
     if not student.needs_vectors:
         return None
     name, wanted = student.card["embedder"], student.card["embedder_id"]
-    if name not in known_weights():
-        known = ", ".join(sorted(weights.name for weights in known_weights().values() if weights.folder))
+    if name not in EMBEDDERS:
         raise ArtefactError(
-            f"The student in {folder} learnt on vectors of {wanted}, and no embedder is called {name!r}; there are {known}."
+            f"The student in {folder} learnt on vectors of {wanted}, and no embedder is called {name!r}; there are {', '.join(EMBEDDERS)}."
             " Hand it in: load(path, embedder=...)."
         )
-    embedder = SentenceEmbedder(name)
+    embedder = open_embedder(name)
     if embedder.embedder_id != wanted:
         raise ArtefactError(
             f"The student in {folder} learnt on vectors of {wanted}, and {name!r} is {embedder.embedder_id} here."

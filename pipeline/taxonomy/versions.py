@@ -45,7 +45,7 @@ def version_id(
     :param more: what else went into it, as the ids of other candidates.
     """
     prompts = [load_prompt(name).fingerprint for name in PROMPTS]
-    about = [METHOD, project.use_case, project.taxonomy.model_dump(mode="json"), *project.annotation.shown, project.embedder, project.seed]
+    about = [METHOD, project.use_case, project.taxonomy.model_dump(mode="json"), *project.annotation.shown, project.embedder_name, project.seed]
     return content_id("tax", [stage, step, parent_id, list(seen), around, prompts, model, about, *more])
 
 
@@ -55,7 +55,7 @@ def taxonomy_spec(project: Project, *, model: str, summary_spec: str, carries: i
     :param carries: phrases that the model can group at once, by its exam.
     """
     prompts = [load_prompt(name).fingerprint for name in PROMPTS]
-    return content_id("taxonomies", [METHOD, summary_spec, carries, prompts, model, project.taxonomy.model_dump(mode="json"), project.embedder])
+    return content_id("taxonomies", [METHOD, summary_spec, carries, prompts, model, project.taxonomy.model_dump(mode="json"), project.embedder_name])
 
 
 @dataclass

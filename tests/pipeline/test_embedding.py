@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from pipeline.embedder_settings import EmbedderSettings, read_embedder
-from pipeline.embedding import SentenceEmbedder, ServedEmbedder, StaticEmbedder, open_embedder
+from pipeline.embedding import SentenceEmbedder, StaticEmbedder, open_embedder
 from pipeline.embedding.contract import unit_rows
 from pipeline.embedding.encoder import _batches
+from pipeline.embedding.served import ServedEmbedder
 from pipeline.errors import ProjectError
 from pipeline.settings import Project
 from pipeline.stages import Session

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.embedder_settings import EmbedderSettings
-from pipeline.embedding import ServedEmbedder
+from pipeline.embedding.served import ServedEmbedder
 from pipeline.errors import EngineError
 from pipeline.testing_server import ScriptedServer, WireReply, serve_script
 

@@ -158,6 +158,16 @@ def test_doubt_lets_a_label_fall_only_as_far_as_its_chances() -> None:
     np.testing.assert_allclose(clean_weights(suspicion, "none"), [1, 1, 1, 1])
 
 
+def test_trusted_labels_are_never_doubted_and_do_not_count_in_the_noise_rate() -> None:
+    unseen, right, labels = noisy_opinions(0.2)
+    soft, trusted = np.eye(6)[labels], labels != right  # somebody insists on all that are wrong
+    suspicion = suspects(unseen, soft, trusted=trusted)
+    assert suspicion.noise_rate <= 0.02 and not suspicion.flagged[trusted].any() and np.all(suspicion.quality[trusted] == 1)
+    for way in WAYS:
+        learnt, weights = cleaned(soft, np.ones(len(soft)), unseen, way, trusted=trusted)
+        assert np.all(weights[trusted] == 1) and np.array_equal(learnt[trusted], soft[trusted])
+
+
 def test_no_labels_are_no_trouble_and_one_category_is_refused() -> None:
     assert suspects(np.zeros((0, 3)), np.zeros((0, 3))).noise_rate == 0
     with pytest.raises(ValueError, match="two categories or more"):

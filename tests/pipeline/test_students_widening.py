@@ -85,6 +85,15 @@ def test_a_label_that_counts_for_nothing_says_nothing(how: str) -> None:
     assert how == "none" or not np.array_equal(full[36:], first[36:]), "it would have said something"
 
 
+@pytest.mark.parametrize("how", ["spread", "label_spreading"])
+def test_each_document_has_the_row_in_its_place_whatever_labels_count(how: str) -> None:
+    weights = np.where(np.isin(np.arange(36), [0, 1, 20]), 0.0, 1.0)
+    cited, place = clouds((0, 1, 1), noise=0.1, seed=5)
+    material = lesson((12, 12, 12), unlabelled=(5, 0, 9), noise=0.1, weights=weights, cited=cited, cited_soft=np.eye(3)[place])
+    soft, _ = widen(material, how, seed=1)
+    assert soft.argmax(axis=1).tolist() == [0] * 12 + [1] * 12 + [2] * 12 + [1, 2] + [0] * 5 + [2] * 9
+
+
 def test_a_label_that_counts_for_little_spreads_less_far() -> None:
     between = Material(("a", "b"), Inputs(unit(np.array([[1.0, 0.0], [0.0, 1.0], [0.45, 0.55]]))), np.eye(2)[[0, 1, 0]], np.ones(3))
     trusted, doubted = (widen(replace(between, weights=np.array([1.0, 1.0, weight])), "spread", seed=1)[0] for weight in (1.0, 0.01))
