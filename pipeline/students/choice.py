@@ -160,4 +160,4 @@ def _reason(trials: Sequence[Trial], scores: Sequence[Floats], best: int, *, see
     beside = f"{said}, {gain:+.3f} beside {trials[second].candidate}, the best of the others ({low:+.3f} to {high:+.3f} on the same documents)"
     if gain >= 0:
         return f"{beside}." if low > 0 else f"{beside}, which is within chance."
-    return f"{beside}. It stands first, and a gain below {CLEAR} counts for nothing: repeating a teacher's errors brings as much."
+    return f"{beside}. It stands first, and no gain counts that may well be {CLEAR} or less: repeating a teacher's errors brings as much."
