@@ -99,6 +99,9 @@ class Project(Settings):
     students: tuple[StudentSettings, ...] = Field(
         default_factory=usual_students, min_length=1, description="Which classifiers are tried; the best one labels the corpus."
     )
+    label_noise: Literal["ignore", "try"] = Field(
+        "ignore", description="try: drop or down-weight doubtful labels (confident learning) where students then predict unseen labels better."
+    )
     certainty: CertaintySettings = CertaintySettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     seed: int = Field(42, description="Seed of every random choice.")

@@ -111,6 +111,7 @@ def _lines(path: Path, corpus: Path, use_case: str, text: str, id_column: str | 
                 yield from _key(key, {}, Project)
     yield "\n"
     yield from _key("embedder", {}, Project)
+    yield from _key("label_noise", {}, Project)
     yield from _key("facets", {}, Project)
     yield from _key("seed", {}, Project)
 

@@ -44,7 +44,7 @@ def lesson_of(session: Session) -> Lesson:
     there = {label.text_hash for label in taught}
     known = {text: categories[0] for text, categories in known_labels(session, present).items() if text in there and len(categories) == 1}
     learnt = [[label.text_hash, label.category_id, None if label.probability is None else round(label.probability, 9)] for label in taught]
-    promised = [project.certainty.model_dump(mode="json"), project.annotation.mode]
+    promised = [project.certainty.model_dump(mode="json"), project.annotation.mode, project.label_noise]
     settings = [*(student.model_dump(mode="json") for student in project.students), *promised]
     about: list[Any] = [METHOD, present.taxonomy_id, card_texts(present.leaves), learnt, sorted(known.items()), cited, more]
     key = content_id("student", [*about, session.embedder.embedder_id, settings, project.seed])

@@ -98,7 +98,12 @@ def _train(session: Session, lesson: Lesson, folder: Path) -> None:
             f" {len(material.labelled)} of {len(material.categories)}. Raise annotation.sample, or see the table failures."
         )
     session.progress.status(f"student: trying {len(project.students)} candidates on {len(material.labelled)} labels")
-    learnt = learn(material, candidates_of(project.students, unlabelled=len(material.unlabelled) > 0), folds=project.student.folds, seed=project.seed)
+    learnt = learn(
+        material, candidates_of(project.students, unlabelled=len(material.unlabelled) > 0), folds=project.student.folds, seed=project.seed,
+        doubt=project.label_noise == "try", trusted=np.array([label.text_hash in lesson.known for label in lesson.taught]),
+    )  # fmt: skip
+    if learnt.cleaning is not None:
+        session.progress.status(learnt.cleaning.reason)
     choice = learnt.choice
     session.progress.status(choice.reason)
     about = _about(session, lesson, material, learnt)
@@ -139,6 +144,7 @@ def _about(session: Session, lesson: Lesson, material: Material, learnt: Learnt)
         "categories": list(material.categories), "names": [names[one] for one in material.categories],
         "parents": [_path(one, above, names) for one in material.categories],
         **chosen_facts(choice),
+        "label_noise": {"way": learnt.cleaning.way, "reason": learnt.cleaning.reason} if learnt.cleaning else None,
         "certainty": certainty.as_settings(),
         "calibration": {
             "method": calibrated.method, "fitted on": calibrated.fitted_on, "labels": "known" if calibrated.known else "the teacher's, uncalibrated",

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from pipeline.students.choice import Candidate, Choice, choose, fit_candidate
+from pipeline.students.cleaning import Cleaning, clean
 from pipeline.students.fitting import Workshop
 from pipeline.students.groups import same_groups
 from pipeline.students.material import Material
@@ -16,6 +17,7 @@ from pipeline.students.voices import Voices
 
 __all__ = ["MOST_TRIED", "Learnt", "learn"]
 
+Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.intp]
 MOST_TRIED = 4_000  # labelled documents that candidates are tried on; the chosen one learns from all
 
@@ -27,16 +29,23 @@ class Learnt:
     model: Voices
     choice: Choice
     tried: Ints
+    cleaning: Cleaning | None = None  # what was done about doubtful labels, where that was asked for
 
 
-def learn(material: Material, candidates: Sequence[Candidate], *, folds: int, seed: int) -> Learnt:
+def learn(material: Material, candidates: Sequence[Candidate], *, folds: int, seed: int, doubt: bool = False, trusted: Bools | None = None) -> Learnt:
     """Choose a candidate on at most 4,000 labelled documents, drawn at random, and fit it on all.
 
     Documents that say the same stay on one side of every split.
 
+    :param doubt: first drop or down-weight doubtful labels where that predicts unseen ones better; of more than 4,000 labels none is doubted.
+    :param trusted: which labelled documents (n,) have labels that are known to be right, and are never doubted.
     :raises TrainingError: where there is too little to learn from.
     """
     with threadpool_limits(1):  # the fits are small: threads bring little, and where others want the processor they wait for one another
+        if doubt and len(material.labelled) <= MOST_TRIED:
+            grouped = replace(material, groups=same_groups(material.labelled.vectors))
+            cleaning = clean(grouped, trusted=trusted, folds=folds, seed=seed)
+            return replace(_learn(cleaning.material, candidates, folds, seed), cleaning=cleaning)
         return _learn(material, candidates, folds, seed)
 
 

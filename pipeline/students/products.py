@@ -41,9 +41,12 @@ def lengths(rows: Rows) -> Floats:
     return np.sqrt(found)
 
 
-def probabilities_of(logits: Floats) -> Floats:
-    """Take the softmax of each row (n, k); a third of scipy's time, which the rows of few columns are long for."""
-    found = logits - np.ascontiguousarray(logits.T).max(axis=0)[:, None]
+def probabilities_of(logits: Floats, out: Floats | None = None) -> Floats:
+    """Take the softmax of each row (n, k), in half of scipy's time.
+
+    :param out: where to put it, which may be `logits` itself.
+    """
+    found = np.subtract(logits, np.ascontiguousarray(logits.T).max(axis=0)[:, None], out=out)
     np.exp(found, out=found)
     found /= (found @ np.ones(found.shape[1]))[:, None]
     return np.asarray(found)

@@ -56,16 +56,17 @@ class Voices(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def decision_function(self, inputs: Any) -> Floats:
         """Give the sum of the weighted log-probabilities (n, k)."""
         classes = self.classes_
-        total = np.zeros((len(inputs), len(classes)))
+        total: Floats | None = None
         for voice, weight in zip(self.voices, self.weights, strict=True):
             heard = log_probabilities(voice, inputs, classes)
             heard *= weight
-            total += heard
-        return total
+            total = heard if total is None else np.add(total, heard, out=total)
+        return np.zeros((len(inputs), len(classes))) if total is None else total
 
     def predict_proba(self, inputs: Any) -> Floats:
         """Give probabilities (n, k)."""
-        return probabilities_of(self.decision_function(inputs))
+        logits = self.decision_function(inputs)
+        return probabilities_of(logits, out=logits)
 
     def predict(self, inputs: Any) -> Ints:
         """Give the likeliest class."""

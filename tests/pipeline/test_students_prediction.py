@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 from pipeline.cli.label import label_file
 from pipeline.embedding import SentenceEmbedder
 from pipeline.errors import ArtefactError
+from pipeline.set_thresholds import SetThresholds
 from pipeline.settings import CorpusSettings, Project
-from pipeline.students import LoadedStudent, load, load_student, save_student, score, score_texts
+from pipeline.students import Inputs, LoadedStudent, Novelty, fit_certainty, fit_novelty, load, load_student, save_student, score, score_texts
 from pipeline.students.score import BATCH
 from tests.fitted import ABOUT, CATEGORIES, HashedEmbedder, example_inputs, example_texts, fitted_student, fitted_voice
 
@@ -71,6 +73,42 @@ def test_texts_are_labelled_in_order_with_the_next_likeliest_beside(student: Loa
         assert one.probability >= one.alternatives[0].probability > 0
         assert one.alternatives[0].category_id != one.category_id
     assert list(score_texts([], student=student, embedder=HashedEmbedder())) == []
+
+
+def test_a_prediction_says_how_sure_it_is_where_the_student_can() -> None:
+    model, seen, texts = (
+        fitted_student(),
+        example_inputs(40, seed=3),
+        [*example_texts(4, seed=6), "something of the moon", "late refund", "parcel account", "card login"],
+    )
+    truth, vectors = np.eye(3)[np.repeat(np.arange(3), 40)], HashedEmbedder().embed(texts)
+    model.novelty = fit_novelty(seen.vectors, seed=1).as_arrays()
+    certainty, _ = fit_certainty(
+        model.decision_function(seen), truth, known=np.ones(120, dtype=bool), level=0.9, risk=0.1, applying=truth > 0, seed=1
+    )
+    certainty = replace(
+        certainty,
+        conformal=replace(certainty.conformal, least=1e-6),
+        abstention=replace(certainty.abstention, threshold=0.9),
+        sets=SetThresholds((0.0, 1e-3, 0.9)),
+    )
+    student = LoadedStudent(model, {**ABOUT, "certainty": certainty.as_settings()})
+    found = list(score_texts(texts, student=student, embedder=HashedEmbedder()))
+    probabilities = student.probabilities(Inputs(vectors, texts))
+    for one, row, novelty in zip(found, probabilities, Novelty.from_arrays(model.novelty).score(vectors), strict=True):
+        ranked = [CATEGORIES[place] for place in np.argsort(-row)]
+        shares = dict(zip(CATEGORIES, row, strict=True))
+        assert one.members == tuple(category for category in ranked if shares[category] >= 1e-6)
+        assert one.abstained == (row.max() < 0.9)
+        assert one.novelty == pytest.approx(novelty)
+        least = {"cat:a": 0.0, "cat:b": 1e-3, "cat:c": 0.9}
+        assert one.also == tuple(category for category in ranked[1:] if shares[category] >= least[category])
+    assert len({len(one.members or ()) for one in found}) > 1, "sets of more than one size"
+    assert {one.abstained for one in found} == {True, False}
+    assert set(found[0].as_row()) >= {"category", "members", "also", "novelty"}
+    plain = next(score_texts(texts, student=LoadedStudent(fitted_student(), ABOUT), embedder=HashedEmbedder()))
+    assert (plain.members, plain.abstained, plain.novelty, plain.also) == (None, None, None, None)
+    assert "also" not in plain.as_row()
 
 
 @pytest.mark.parametrize(("top", "beside"), [(1, 0), (2, 1), (3, 2), (99, 2)])
