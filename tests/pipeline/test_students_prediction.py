@@ -89,7 +89,7 @@ def test_a_prediction_says_how_sure_it_is_where_the_student_can() -> None:
     certainty = replace(
         certainty,
         conformal=replace(certainty.conformal, least=1e-6),
-        abstention=replace(certainty.abstention, threshold=0.9),
+        abstention=replace(certainty.abstention, threshold=1 - 1e-6),
         sets=SetThresholds((0.0, 1e-3, 0.9)),
     )
     student = LoadedStudent(model, {**ABOUT, "certainty": certainty.as_settings()})
@@ -99,7 +99,7 @@ def test_a_prediction_says_how_sure_it_is_where_the_student_can() -> None:
         ranked = [CATEGORIES[place] for place in np.argsort(-row)]
         shares = dict(zip(CATEGORIES, row, strict=True))
         assert one.members == tuple(category for category in ranked if shares[category] >= 1e-6)
-        assert one.abstained == (row.max() < 0.9)
+        assert one.abstained == (row.max() < 1 - 1e-6)
         assert one.novelty == pytest.approx(novelty)
         least = {"cat:a": 0.0, "cat:b": 1e-3, "cat:c": 0.9}
         assert one.also == tuple(category for category in ranked[1:] if shares[category] >= least[category])
