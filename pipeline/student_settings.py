@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -51,6 +51,13 @@ class StudentSettings(Settings):
     )
     unlabelled: int = Field(5_000, ge=0, description="Unlabelled documents that it learns from as well; 0 for none.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _features_of_its_kind(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "features" not in given and given.get("kind", "voices") != "voices":
+            return {**given, "features": ("embedding",)}
+        return given
+
     @model_validator(mode="after")
     def _grid_of_its_kind(self) -> "StudentSettings":
         allowed = PARAMETERS[self.kind]
@@ -75,7 +82,7 @@ class StudentSettings(Settings):
 
     @model_validator(mode="after")
     def _embedding_where_documents_are_compared(self) -> "StudentSettings":
-        if self.kind in {"neighbours", "class_means"} and "features" in self.model_fields_set and self.features != ("embedding",):
+        if self.kind in {"neighbours", "class_means"} and self.features != ("embedding",):
             raise ValueError(f"a student of kind {self.kind} compares embeddings alone; leave features out, or give [embedding]")
         return self
 

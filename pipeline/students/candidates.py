@@ -55,9 +55,7 @@ def _single(settings: StudentSettings, widened: str) -> Voice:
     for name, values in settings.grid.items():
         numbers = values if name in FRACTIONS else tuple(int(value) for value in values)
         chosen[NAMES.get(name, name)] = tuple((size,) for size in numbers) if name == "hidden" else numbers
-    alone = settings.kind in {"neighbours", "class_means"} or "features" not in settings.model_fields_set
-    features = ("embedding",) if alone else settings.features
-    return Voice(settings.kind, settings.kind, features, widened, tuple(sorted(chosen.items())))
+    return Voice(settings.kind, settings.kind, settings.features, widened, tuple(sorted(chosen.items())))
 
 
 def _name(settings: StudentSettings, voices: Sequence[Voice]) -> str:
