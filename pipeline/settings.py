@@ -100,7 +100,8 @@ class Project(Settings):
         default_factory=usual_students, min_length=1, description="Which classifiers are tried; the best one labels the corpus."
     )
     label_noise: Literal["ignore", "try"] = Field(
-        "ignore", description="try: drop or down-weight doubtful labels (confident learning) where students then predict unseen labels better."
+        "ignore",
+        description="What is done about doubtful labels: nothing, or, with try, fewer of them where students then predict unseen labels better.",
     )
     certainty: CertaintySettings = CertaintySettings()
     evaluation: EvaluationSettings = EvaluationSettings()
