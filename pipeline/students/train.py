@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
+from threadpoolctl import threadpool_limits
 
 from pipeline.embedding import Matrix
 from pipeline.errors import TrainingError
@@ -84,10 +85,11 @@ def train(data: TrainingSet, *, settings: StudentSettings, seed: int) -> Trained
             f"A student needs labels of at least 2 categories and at least {2 * settings.folds} labelled documents; there are"
             f" {len(data.vectors)} of {len(data.categories)}. Raise annotation.sample, or see the table failures."
         )
-    logits, agreement = _by_strangers(data, settings, seed)
-    best = max(sorted(agreement), key=lambda penalty: agreement[penalty])
-    temperature = _temperature(logits[best], data.soft)
-    model = _fit(*_targets(data, spread_out=settings.unlabelled > 0), best)
+    with threadpool_limits(1):  # small fits, whose threads wait for one another where others want the processor
+        logits, agreement = _by_strangers(data, settings, seed)
+        best = max(sorted(agreement), key=lambda penalty: agreement[penalty])
+        temperature = _temperature(logits[best], data.soft)
+        model = _fit(*_targets(data, spread_out=settings.unlabelled > 0), best)
     # Dividing the logits by the temperature is the same as dividing the coefficients.
     model.coef_ = model.coef_ / temperature
     model.intercept_ = model.intercept_ / temperature
