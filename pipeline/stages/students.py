@@ -24,6 +24,7 @@ from pipeline.students import (
     LoadedStudent,
     Material,
     candidates_of,
+    certainty_columns,
     chosen_facts,
     fit_certainty,
     learn,
@@ -61,8 +62,9 @@ def predictions(session: Session) -> tuple[int, int]:
     batches = session.store.iter_unpredicted(classifier_id, embedder_id, SCORE_BATCH)
     for hashes, vectors in session.progress.track(batches, total=pending, what="predictions", size=lambda batch: len(batch[0])):
         documents = session.store.texts(hashes) if student.needs_text or student.needs_metadata else []
-        found = student.probabilities(_inputs(vectors, documents))
-        ids, more = _predicted(found, vectors, student)
+        inputs = _inputs(vectors, documents)
+        found = student.probabilities(inputs)
+        ids, more = _predicted(found, inputs, student)
         session.store.save_predictions(classifier_id, hashes, ids, found.max(axis=1), **more)
     return pending, session.store.counts()["texts"]
 
@@ -192,25 +194,13 @@ def _inputs(vectors: Matrix, documents: Sequence[Document]) -> Inputs:
     return Inputs(vectors, [document.text for document in documents], [document.metadata for document in documents])
 
 
-def _predicted(found: Floats, vectors: Matrix, student: LoadedStudent) -> tuple[list[str], dict[str, Sequence[Any]]]:
+def _predicted(found: Floats, inputs: Inputs, student: LoadedStudent) -> tuple[list[str], dict[str, Sequence[Any]]]:
     """Give each document's category, and the other columns of the table."""
-    ids = np.asarray(student.categories)
-    places = np.argsort(-found, axis=1, kind="stable")[:, : NEXT + 1]
+    ids, order = np.asarray(student.categories), np.argsort(-found, axis=1, kind="stable")
+    places = order[:, : NEXT + 1]
     values = np.take_along_axis(found, places, axis=1)
-    more: dict[str, Sequence[Any]] = {
-        "alternatives": [
-            json.dumps({ids[place]: round(float(value), 4) for place, value in zip(row[1:], said[1:], strict=True) if value >= LEAST_NEXT})
-            for row, said in zip(places.tolist(), values.tolist(), strict=True)
-        ]
-    }
-    if student.certainty is not None:
-        members = student.certainty.conformal.members(found)
-        more["members"] = [ids[row].tolist() for row in members]
-        more["abstained"] = (~student.certainty.abstention.keeps(found)).tolist()
-        if student.certainty.sets is not None:
-            applies = student.certainty.sets.applies(found)
-            applies[np.arange(len(found)), places[:, 0]] = False  # the likeliest one is the category itself
-            more["also"] = [ids[row].tolist() for row in applies]
-    if student.novelty is not None:
-        more["novelty"] = student.novelty.score(vectors).astype(float).tolist()
-    return ids[places[:, 0]].tolist(), more
+    alternatives = [
+        json.dumps({ids[place]: round(value, 4) for place, value in zip(row[1:], said[1:], strict=True) if value >= LEAST_NEXT})
+        for row, said in zip(places.tolist(), values.tolist(), strict=True)
+    ]
+    return ids[places[:, 0]].tolist(), {"alternatives": alternatives, **certainty_columns(found, order, inputs, student)}

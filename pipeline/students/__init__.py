@@ -14,7 +14,7 @@ from pipeline.students.inputs import Inputs
 from pipeline.students.learning import MOST_TRIED, Learnt, learn
 from pipeline.students.material import Material
 from pipeline.students.novelty import Novelty, fit_novelty
-from pipeline.students.score import ScoredCategory, TextPrediction, score, score_texts
+from pipeline.students.score import ScoredCategory, TextPrediction, certainty_columns, score, score_texts
 from pipeline.students.text_classifier import TextClassifier, load
 from pipeline.students.train import METHOD, Trained, TrainingSet, cited_labels, cross_predict, soft_labels, spread, train
 
@@ -41,6 +41,7 @@ __all__ = [
     "Workshop",
     "amend_card",
     "candidates_of",
+    "certainty_columns",
     "choose",
     "chosen_facts",
     "cited_labels",

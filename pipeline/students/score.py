@@ -13,7 +13,7 @@ from pipeline.embedding import Embedder
 from pipeline.students.artefact import LoadedStudent
 from pipeline.students.inputs import Inputs
 
-__all__ = ["ScoredCategory", "TextPrediction", "score", "score_texts"]
+__all__ = ["ScoredCategory", "TextPrediction", "certainty_columns", "score", "score_texts"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -112,25 +112,31 @@ def _predictions(texts: Sequence[str], inputs: Inputs, student: LoadedStudent, t
     order = np.argsort(-found, axis=1, kind="stable")
     places, categories, names = order[:, :top], student.categories, student.names
     likeliest = zip(texts, places.tolist(), np.take_along_axis(found, places, axis=1).tolist(), strict=True)
-    for (text, row, values), said in zip(likeliest, _certainty(found, order, inputs, student), strict=True):
+    columns = certainty_columns(found, order, inputs, student)
+    unsaid = [None] * len(found)
+    certainty = zip(*(columns.get(name, unsaid) for name in ("members", "abstained", "novelty", "also")), strict=True)
+    for (text, row, values), said in zip(likeliest, certainty, strict=True):
         first, *others = [ScoredCategory(categories[place], names[place], value) for place, value in zip(row, values, strict=True)]
         yield TextPrediction(text, first.category_id, first.category, first.probability, tuple(others), *said)
 
 
-def _certainty(found: Floats, order: Ints, inputs: Inputs, student: LoadedStudent) -> Iterator[tuple[Any, ...]]:
-    """Give each document's members, abstention, novelty and further categories, None for what the student cannot say."""
-    unsaid: list[Any] = [None] * len(found)
-    members, abstained, novelty, also = unsaid, unsaid, unsaid, unsaid
+def certainty_columns(found: Floats, order: Ints, inputs: Inputs, student: LoadedStudent) -> dict[str, list[Any]]:
+    """Give each document's `members`, `abstained`, `novelty` and `also`, as columns; what the student cannot say is left out.
+
+    :param found: probabilities (n, k).
+    :param order: places of the categories (n, k), the likeliest first.
+    """
+    columns: dict[str, list[Any]] = {}
     if (certainty := student.certainty) is not None:
-        members = _flagged(certainty.conformal.members(found), order, student.categories)
-        abstained = (~certainty.abstention.keeps(found)).tolist()
+        columns["members"] = _flagged(certainty.conformal.members(found), order, student.categories)
+        columns["abstained"] = (~certainty.abstention.keeps(found)).tolist()
         if certainty.sets is not None:
             applies = certainty.sets.applies(found)
             np.put_along_axis(applies, order[:, :1], False, axis=1)  # the likeliest one is the category itself
-            also = _flagged(applies, order, student.categories)
+            columns["also"] = _flagged(applies, order, student.categories)
     if student.novelty is not None and student.needs_vectors:
-        novelty = student.novelty.score(inputs.vectors).astype(float).tolist()
-    yield from zip(members, abstained, novelty, also, strict=True)
+        columns["novelty"] = student.novelty.score(inputs.vectors).astype(float).tolist()
+    return columns
 
 
 def _flagged(flags: npt.NDArray[np.bool_], order: Ints, ids: Sequence[str]) -> list[tuple[str, ...]]:
