@@ -12,7 +12,7 @@ export LINNAEUS_DAGSTER_STATE ?= $(LINNAEUS_STATE)/dagster
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: install demo test test-vllm lint fix golden dev bench clean
+.PHONY: install demo test test-vllm test-ui lint fix golden dev bench clean
 
 install: $(READY)
 
@@ -60,6 +60,10 @@ $(VLLM_READY): tests/live/requirements.txt tests/live/constraints.txt
 
 test-vllm: $(READY) $(VLLM_READY)
 	LINNAEUS_VLLM_PYTHON=$(CURDIR)/$(VLLM_VENV)/bin/python $(BIN)/python -m pytest -m live tests/live -o log_cli=true --log-cli-level=INFO --durations=5
+
+# The Dagster UI in Chromium (LINNAEUS_CHROMIUM, or the one on the path) against the embedded model; screenshots go to .linnaeus/screenshots.
+test-ui: $(READY)
+	$(BIN)/python -m pytest -m ui tests/ui -o log_cli=true --log-cli-level=INFO
 
 bench: $(READY)
 	$(BIN)/python bench/demo.py

@@ -1,21 +1,25 @@
 """What the Dagster UI shows of a stage: counts, tokens, seconds, and the tables and histograms worth a look."""
 
-import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
 
+from assets.described import column_lineage
+from assets.laid_out import as_picture, as_table
 from pipeline.call_records import StageServing
-from pipeline.evaluation.pictures import calibration_picture
+from pipeline.evaluation.pictures import calibration_picture, label_picture, learning_picture, stacked_picture
 from pipeline.settings import MAIN
-from pipeline.stages import Report, Session
+from pipeline.stages import ROLE_OF, Report, Session
 from pipeline.stages.overview import curve_points, evaluation_table, facet_table, label_counts, measure_table, sample_labels, taxonomy_table
+from pipeline.stages.past import failed_calls, failure_kinds, learning_points, partition_labels, stage_seconds
+from pipeline.stages.plan import plan
 from pipeline.stages.student_history import find_student, latest_decision, student_details
 
-__all__ = ["describe"]
+__all__ = ["describe", "described_plan"]
 
 BAR = 24  # characters of the longest bar
+PARTS_SHOWN, RUNS_SHOWN = 31, 10
 
 
 def describe(report: Report, session: Session) -> dict[str, Any]:
@@ -29,11 +33,37 @@ def describe(report: Report, session: Session) -> dict[str, Any]:
         "tokens_out": report.tokens_out,
         "store": dg.MetadataValue.path(str(session.folder / "labels.duckdb")),
     }
-    for served in report.served:
-        about |= _served(served)
+    about |= _all_served(report)
     if report.stopped is not None:
         about["stopped"] = report.stopped
-    return about | (SHOWN[report.stage](session) if report.stage in SHOWN else {})
+    about |= _failed(report, session) if report.stage in ROLE_OF else {}
+    return about | column_lineage(session.whole, report.stage) | (SHOWN[report.stage](session) if report.stage in SHOWN else {})
+
+
+def described_plan(session: Session) -> dict[str, Any]:
+    """Describe what a run would do; no model is asked."""
+    made = plan(session, probing=False)
+    columns = ["stage", "rows", "calls", "tokens_in", "tokens_out", "seconds", "cost", "note"]
+    rows = [{name: getattr(row, name) for name in columns} for row in made.stages]
+    return {"plan": as_table(columns, rows), "planned_calls": sum(row.calls for row in made.stages)}
+
+
+def _all_served(report: Report) -> dict[str, Any]:
+    """Say how models answered: one by itself; of several the sums, and a table with a row for each."""
+    if len(report.served) < 2:
+        return _served(report.served[0]) if report.served else {}
+    each = [_served(served) for served in report.served]
+    costs = [one["cost"] for one in each if "cost" in one]
+    sums = {name: sum(one[name] for one in each) for name in ("answered_from_ledger", "failed_calls")}
+    return sums | ({"cost": round(sum(costs), 4)} if costs else {}) | {"models": as_table(list(each[0] | each[1]), each)}
+
+
+def _failed(report: Report, session: Session) -> dict[str, Any]:
+    """Count what failed by kind: texts without an answer, and calls of the run."""
+    texts, calls = failure_kinds(session, report.stage), failed_calls(session) if report.calls else []
+    shown: dict[str, Any] = {"texts_without_answer": sum(row["texts"] for row in texts)}
+    shown |= {"failures": as_table(list(texts[0]), texts)} if texts else {}
+    return shown | ({"failed_calls_of_the_run": as_table(list(calls[0]), calls)} if calls else {})
 
 
 def _served(served: StageServing) -> dict[str, Any]:
@@ -58,16 +88,16 @@ def _served(served: StageServing) -> dict[str, Any]:
 def _taxonomy(session: Session) -> dict[str, Any]:
     rows = taxonomy_table(session.store)
     current = session.store.taxonomy(session.store.current("taxonomy_id") or "")
-    shown: dict[str, Any] = {"taxonomy": _table(["name", "description", "documents"], rows), "categories": len(rows), "note": current.note}
+    shown: dict[str, Any] = {"taxonomy": as_table(["name", "description", "documents"], rows), "categories": len(rows), "note": current.note}
     return shown | ({"guide": dg.MetadataValue.md(current.guide)} if current.guide else {})
 
 
 def _facets(session: Session) -> dict[str, Any]:
-    return {"questions": _table(["name", "question", "examples", "source"], facet_table(session.store))}
+    return {"questions": as_table(["name", "question", "examples", "source"], facet_table(session.store))}
 
 
 def _candidates(session: Session) -> dict[str, Any]:
-    return {"measures": _table(["stage", "candidate", "metric", "value", "low", "high", "n", "judge"], measure_table(session.store))}
+    return {"measures": as_table(["stage", "candidate", "metric", "value", "low", "high", "n", "judge"], measure_table(session.store))}
 
 
 def _student(session: Session) -> dict[str, Any]:
@@ -77,9 +107,12 @@ def _student(session: Session) -> dict[str, Any]:
         store = session.view(facet).store
         decision, of_facet = latest_decision(store), "" if facet == MAIN else f"_of_{facet}"
         about = student_details(store, find_student(store, decision.classifier_id if decision else None))
-        trials = _table(["candidate", "chosen", "agreement", "low", "high", "n", "log_loss", "seconds"], about["trials"])
+        trials = as_table(["candidate", "chosen", "agreement", "low", "high", "n", "macro_f1", "log_loss", "seconds"], about["trials"])
         shown |= {f"candidates{of_facet}": trials, f"promoted{of_facet}": about["in_use"]}
+        shown |= {f"model_card{of_facet}": dg.MetadataValue.path(about["card"])}
         shown |= {f"chosen_because{of_facet}": about["reason"]} if about["reason"] else {}
+        points = learning_points(session.view(facet))
+        shown |= {f"learning_curve{of_facet}": as_picture("learning curve", learning_picture(points))} if len(points) > 1 else {}
         shown |= {f"decision{of_facet}": f"by {decision.decided_by}: {decision.reason}"} if decision else {}
     return shown
 
@@ -88,22 +121,49 @@ def _histogram(session: Session) -> dict[str, Any]:
     rows = label_counts(session.store)
     most = max((row["documents"] for row in rows), default=0) or 1
     bars = [{**row, "category": row["category"] or "(none)", "": "█" * round(BAR * row["documents"] / most)} for row in rows]
-    return {"label_histogram": _table(["category", "documents", "", "mean_probability"], bars)}
+    shown = {"label_histogram": as_table(["category", "documents", "", "mean_probability"], bars)}
+    counts = {row["category"]: row["documents"] for row in bars}
+    return shown | ({"label_picture": as_picture("labels", label_picture(counts))} if counts else {})
+
+
+def _examples(session: Session) -> dict[str, Any]:
+    """Show some of the texts that a model wrote, the latest first."""
+    columns, rows = session.store.query(
+        "select c.name as written_as, a.name as annotator_says, w.text, w.reason from written_examples w"
+        " left join categories c on c.taxonomy_id = w.taxonomy_id and c.category_id = w.category_id"
+        " left join categories a on a.taxonomy_id = w.taxonomy_id and a.category_id = w.annotated_id order by w.created_at desc limit 20"
+    )
+    return {"examples": as_table(columns, [dict(zip(columns, row, strict=True)) for row in rows])} if rows else {}
 
 
 def _labelled(session: Session) -> dict[str, Any]:
-    return _histogram(session) | {"examples": _table(["text", "category", "probability", "labelled_by"], sample_labels(session.store, 10))}
+    examples = as_table(["text", "category", "probability", "labelled_by"], sample_labels(session.store, 10))
+    return _histogram(session) | _parts(session) | {"examples": examples}
+
+
+def _parts(session: Session) -> dict[str, Any]:
+    """Show how many documents the latest partitions have, and how their labels are shared out."""
+    counted = partition_labels(session, most=PARTS_SHOWN)
+    if not counted:
+        return {}
+    rows = [{"partition": part, "documents": sum(labels.values()), **labels} for part, labels in counted.items()]
+    columns = dict.fromkeys(name for row in rows for name in row)
+    drawn = stacked_picture(counted, title="Labels by partition, with their documents", unit="share of the documents", shares=True)
+    return {"partitions": as_table(list(columns), rows), "partition_picture": as_picture("partitions", drawn)}
 
 
 def _evaluation(session: Session) -> dict[str, Any]:
-    figures = _table(["subject", "metric", "slice", "value", "low", "high", "n", "judge"], evaluation_table(session.store))
+    figures = as_table(["subject", "metric", "slice", "value", "low", "high", "n", "judge"], evaluation_table(session.store))
     points = curve_points(session.store)
-    return {"figures": figures} | ({"calibration": _picture("calibration", calibration_picture(points))} if points else {})
+    seconds = stage_seconds(session, most=RUNS_SHOWN)
+    drawn = {"seconds_picture": as_picture("seconds", stacked_picture(seconds, title="Seconds a stage in the latest runs", unit="seconds"))}
+    shown = {"figures": figures} | (drawn if seconds else {})
+    return shown | ({"calibration": as_picture("calibration", calibration_picture(points))} if points else {})
 
 
 def _rejects(session: Session) -> dict[str, Any]:
     columns, rows = session.store.query("select reason, count(*) as rows from rejects group by reason order by rows desc")
-    return {"rejects": _table(columns, [dict(zip(columns, row, strict=True)) for row in rows])} if rows else {"rejects": "none"}
+    return {"rejects": as_table(columns, [dict(zip(columns, row, strict=True)) for row in rows])} if rows else {"rejects": "none"}
 
 
 SHOWN: Mapping[str, Callable[[Session], dict[str, Any]]] = {
@@ -112,25 +172,8 @@ SHOWN: Mapping[str, Callable[[Session], dict[str, Any]]] = {
     "selected_taxonomy": _candidates,
     "taxonomy": _taxonomy,
     "labels": _histogram,
+    "written_examples": _examples,
     "classifier": _student,
     "predictions": _labelled,
     "evaluation": _evaluation,
 }
-
-
-def _picture(name: str, png: bytes) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(f"![{name}](data:image/png;base64,{base64.b64encode(png).decode()})")
-
-
-def _table(columns: list[str], rows: list[dict[str, Any]]) -> dg.MarkdownMetadataValue:
-    """Lay rows out as a Markdown table, which the UI shows in place."""
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(_cell(row.get(column)) for column in columns) + " |" for row in rows]
-    return dg.MetadataValue.md("\n".join(lines))
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")[:200]

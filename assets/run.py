@@ -5,10 +5,13 @@ from pathlib import Path
 import dagster as dg
 
 from assets.definitions import build_definitions
+from assets.partitions import range_tags
 from assets.resources import close_all, show_progress
-from pipeline.errors import BudgetReachedError, LinnaeusError
+from pipeline.errors import BudgetReachedError, CorpusError, LinnaeusError
 from pipeline.settings import Project
-from pipeline.stages import Progress
+from pipeline.stages import Progress, project_state
+from pipeline.stages.arrivals import waiting_partitions
+from pipeline.store import Store
 
 __all__ = ["RunFailedError", "run_project"]
 
@@ -27,15 +30,25 @@ def run_project(project: Project, *, workspace: Path, stages: list[str] | None, 
     show_progress(progress)
     job = build_definitions(workspace).resolve_job_def(project.name)
     selection = [dg.AssetKey([project.name, stage]) for stage in stages] if stages else None
-    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    # A person is there to read what went wrong: nothing is tried again after a pause.
+    wishes = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, "resources": {"sessions": {"config": {"retries": 0}}}}
     with dg.DagsterInstance.get() as instance:
-        result = job.execute_in_process(instance=instance, run_config=quiet, asset_selection=selection, raise_on_error=False)
+        tags = range_tags(project, instance, _partitions(project))
+        if project.partitions is not None and not tags:
+            raise CorpusError(f"{project.corpus_path} holds no document of any partition yet. Check corpus.path, and partitions.start and column.")
+        result = job.execute_in_process(instance=instance, run_config=wishes, asset_selection=selection, raise_on_error=False, tags=tags)
     stopped = close_all(result.success)
     if not result.success and stopped:
         raise BudgetReachedError("\n".join(stopped))
     if not result.success:
         raise RunFailedError("\n".join(_reasons(result)) or "The run failed; see it in the Dagster UI.")
     return stopped
+
+
+def _partitions(project: Project) -> list[str]:
+    """Name the partitions that something waits in; the latest one where nothing does, since a run has to be about some."""
+    store = Store.open(project_state(project))
+    return [one.partition for one in waiting_partitions(project, store)] or list(store.partition_counts())[-1:]
 
 
 def _reasons(result: dg.ExecuteInProcessResult) -> list[str]:

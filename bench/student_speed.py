@@ -1,22 +1,30 @@
 """Measures how fast fitted students predict, beside the bare logistic regression that one of them holds, all in turns in one run.
 
 `student_speed.py [--documents N --labels N --batch N --rounds N]` draws unit vectors of 384 dimensions around 20 categories and texts of their words,
-and prints documents a second and the share of the bare estimator's speed on the same batch. What the embedder takes is left out.
+and prints documents a second and the share of the bare estimator's speed on the same batch. What the embedder takes is left out. A logistic
+regression is also saved, loaded and calibrated, by a temperature as without known labels, by a line and by steps as with some.
 """
 
 import argparse
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.student_settings import StudentSettings
-from pipeline.students import Inputs, Material, Voice, Workshop, candidates_of, same_groups
+from pipeline.students import Inputs, Material, Voice, Workshop, candidates_of, fit_certainty, load_student, same_groups, save_student
+from pipeline.students.calibration import Calibration
 from pipeline.students.voices import Voices
 
 DIMENSIONS, CATEGORIES, SEED = 384, 20, 42
 WORDS, LENGTH = 4_000, 25  # words that there are, and words of a text
+KNOWN = 2_000  # labels to learn on how sure it is
+STEPS = (*np.linspace(0.1, 1.0, 20).tolist(), *np.linspace(0.2, 0.98, 20).tolist())
+CALIBRATIONS = (Calibration("temperature", (1.3,), KNOWN), Calibration("platt", (0.9, 0.1), KNOWN), Calibration("isotonic", STEPS, KNOWN))
 FROM_VECTORS = StudentSettings(features=("embedding", "cards"))
 FROM_WORDS_TOO = StudentSettings(features=("embedding", "words", "cards"))
 Ints = npt.NDArray[np.intp]
@@ -39,7 +47,7 @@ def main(options: argparse.Namespace) -> None:
     for name, taken in seconds.items():
         speeds, shares = 1 / np.array(taken), bare / np.array(taken)
         print(
-            f"{name:<36}{np.median(speeds):>10,.0f} a second ({speeds.min():,.0f} to {speeds.max():,.0f}),"
+            f"{name:<52}{np.median(speeds):>10,.0f} a second ({speeds.min():,.0f} to {speeds.max():,.0f}),"
             f" {np.median(shares):.2f} of the bare one ({np.quantile(shares, 0.25):.2f} to {np.quantile(shares, 0.75):.2f}, the middle half)"
         )
 
@@ -67,9 +75,26 @@ def _turns(options: argparse.Namespace) -> tuple[Sequence[Inputs], Mapping[str, 
     return batches, {
         "bare logistic regression": lambda batch: bare.predict_proba(batch.vectors),
         "student: logistic_regression": alone.predict_proba,
+        **_calibrated(alone, *_documents(KNOWN, centres, random)),
         "student: voices, from vectors": _voices(FROM_VECTORS, workshop).predict_proba,
         "student: voices, from words as well": _voices(FROM_WORDS_TOO, workshop).predict_proba,
     }
+
+
+def _calibrated(model: Voices, inputs: Inputs, truth: Ints) -> dict[str, Callable[[Inputs], object]]:
+    """Save a student and load it, once with each calibration; how fast they are does not hang on their figures."""
+    names = [f"category {number}" for number in range(CATEGORIES)]
+    turns: dict[str, Callable[[Inputs], object]] = {}
+    about = {key: "bench" for key in ("classifier_id", "taxonomy_id", "embedder", "embedder_id", "training_ids_hash")}
+    facts = {**about, "categories": names, "names": names, "parents": [[] for _ in names], "voices": [], "trained_on": len(truth), "seed": SEED}
+    certainty, _ = fit_certainty(
+        model.decision_function(inputs), np.eye(CATEGORIES)[truth], known=np.ones(len(truth), dtype=bool), level=0.9, risk=0.05, seed=SEED
+    )
+    for calibration in CALIBRATIONS:
+        with tempfile.TemporaryDirectory() as folder:
+            save_student(Path(folder), model, {**facts, "certainty": replace(certainty, calibration=calibration).as_settings()})
+            turns[f"student: the same, loaded, calibrated by {calibration.method}"] = load_student(Path(folder)).probabilities
+    return turns
 
 
 def _voices(settings: StudentSettings, workshop: Workshop) -> Voices:

@@ -4,8 +4,8 @@ For each corpus: the teacher, the student across folds on the very documents of 
 labelled, and the same pipeline taught by gold labels of the same documents. With `--known N` so many gold labels stand among the teacher's,
 as a person's would, and calibrate.
 
-`students.py --data FOLDER --labels FOLDER --out FILE [--vectors FOLDER --documents N --known N --corpora NAME ...]`; the labels are
-those that `teacher_labels.py` wrote.
+`students.py --data FOLDER --labels FOLDER --out FILE [--vectors FOLDER --documents N --known N --students JSON --corpora NAME ...]`; the
+labels are those that `teacher_labels.py` wrote. `--students '[{"kind": "fine_tuned"}]'` tries others than the usual candidates.
 """
 
 import argparse
@@ -72,7 +72,8 @@ def _measured(lesson: Lesson, options: argparse.Namespace) -> dict[str, Any]:
         rows = rows[lesson.gold[lesson.taught[rows]].sum(axis=1) == 1]
         soft[rows], known[rows] = lesson.gold[lesson.taught[rows]], True
     began = time.monotonic()
-    fitted = _Fitted(lesson, lesson.taught, soft, known, others, usual_students(), lesson.applying if lesson.name in MULTI else None)
+    students = options.students or usual_students()
+    fitted = _Fitted(lesson, lesson.taught, soft, known, others, students, lesson.applying if lesson.name in MULTI else None)
     found: dict[str, Any] = {"labels": len(lesson.taught), "others": len(others), "seconds": f"{time.monotonic() - began:.1f}"}
     found["chosen"] = fitted.choice.reason
     found |= {f"trial, {trial.candidate}": f"{trial.agreement:.3f} in {trial.seconds:.1f} s" for trial in fitted.choice.trials}
@@ -98,7 +99,7 @@ def _measured(lesson: Lesson, options: argparse.Namespace) -> dict[str, Any]:
     )
     kept = fitted.certainty.abstention.keeps(probabilities)
     found["kept at 10 % errors"] = f"{kept.mean():.3f} of them, right " + (_said(student[others][kept]) if kept.any() else "none")
-    gold = _Fitted(lesson, lesson.asked, lesson.gold[lesson.asked].astype(float), np.ones(len(lesson.asked), dtype=bool), others, usual_students())
+    gold = _Fitted(lesson, lesson.asked, lesson.gold[lesson.asked].astype(float), np.ones(len(lesson.asked), dtype=bool), others, students)
     found["taught by gold, other documents"] = _said(gold.right(others)[others])
     return found
 
@@ -200,6 +201,10 @@ def _vectors(name: str, corpus: Corpus, embedder: SentenceEmbedder, folder: Path
     return made
 
 
+def _students(given: str) -> tuple[StudentSettings, ...]:
+    return tuple(StudentSettings.model_validate(one) for one in json.loads(given))
+
+
 def _said(right: npt.NDArray[np.bool_]) -> str:
     figure = share(right.tolist())
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f}), n = {figure.n}"
@@ -219,4 +224,5 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
     parser.add_argument("--documents", type=int, default=1000, help="documents of the teacher")
     parser.add_argument("--known", type=int, default=0, help="gold labels among them")
+    parser.add_argument("--students", type=_students, help="the section `students` of a project as JSON")
     main(parser.parse_args())

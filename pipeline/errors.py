@@ -15,6 +15,7 @@ LinnaeusError
 ├── ArtefactError           a stored student is damaged or does not belong here
 ├── EndpointError           the address of the HTTP endpoint cannot be had
 ├── StudentError            a student cannot be found, compared or taken into use
+├── SupervisionError        Dagster's processes cannot be kept running, or are kept by another process
 └── StoreError              the DuckDB file cannot be opened, locked or written
     └── StoreLockedError         another process held the writer's lock for too long
 
@@ -41,6 +42,7 @@ __all__ = [
     "StoreError",
     "StoreLockedError",
     "StudentError",
+    "SupervisionError",
     "TaxonomyError",
     "TaxonomyFileError",
     "TrainingError",
@@ -102,6 +104,10 @@ class ArtefactError(LinnaeusError):
 
 class StudentError(LinnaeusError):
     """Report a student that cannot be found, compared or taken into use."""
+
+
+class SupervisionError(LinnaeusError):
+    """Report processes of Dagster that cannot be kept running."""
 
 
 class EndpointError(LinnaeusError):

@@ -42,7 +42,7 @@ AbstainReason = Literal["none_fits", "unsure"]
 ChangeKind = Literal["add", "rename", "merge", "split", "drop", "move"]
 FacetSource = Literal["user", "generator", "use_case"]
 CategoryStatus = Literal["open", "seed", "locked", "frozen"]
-TaxonomyStage = Literal["generate", "update", "review", "select", "deepen", "describe", "apply", "given", "baseline"]
+TaxonomyStage = Literal["generate", "update", "review", "select", "deepen", "describe", "apply", "given", "propose", "baseline"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Document:
     source: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
     gold: str | None = None  # read by evaluation alone
+    partition: str | None = None  # its day or batch, where the project has partitions
 
     @property
     def words(self) -> int:

@@ -15,27 +15,34 @@ from pipeline.annotation_settings import AnnotationSettings, PromiseSettings, Ru
 from pipeline.embedder_settings import EmbedderName, EmbedderSettings, read_embedder
 from pipeline.engine_settings import BudgetSettings, EngineSettings, PriceSettings, Settings, Text
 from pipeline.errors import ProjectError
-from pipeline.student_settings import CertaintySettings, StudentSettings, usual_students
+from pipeline.schedule_settings import AlertSettings, CheckSettings, Owner, PartitionSettings, ScheduleSettings
+from pipeline.student_settings import CertaintySettings, RareSettings, StudentSettings, usual_students
 from pipeline.taxonomy_settings import FacetExampleSettings, FacetSettings, SizeRange, TaxonomySettings
 
 __all__ = [
+    "ASIDE",
     "MAIN",
     "NAME",
     "ROLES",
+    "AlertSettings",
     "AnnotationSettings",
     "BudgetSettings",
     "CertaintySettings",
+    "CheckSettings",
     "CorpusSettings",
     "EmbedderSettings",
     "EngineSettings",
     "EvaluationSettings",
     "FacetExampleSettings",
     "FacetSettings",
+    "PartitionSettings",
     "PriceSettings",
     "Project",
     "PromiseSettings",
+    "RareSettings",
     "Role",
     "RuleSettings",
+    "ScheduleSettings",
     "SizeRange",
     "StudentSettings",
     "TaxonomySettings",
@@ -47,6 +54,7 @@ Role = Literal["generator", "annotator"]  # what a model is asked for: the taxon
 ROLES: tuple[Role, ...] = ("generator", "annotator")
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 MAIN = "main"  # the facet of the project's own use case
+ASIDE = "proposal"  # no facet, but where a proposed taxonomy is made beside those in use
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 
 
@@ -99,12 +107,25 @@ class Project(Settings):
     students: tuple[StudentSettings, ...] = Field(
         default_factory=usual_students, min_length=1, description="Which classifiers are tried; the best one labels the corpus."
     )
+    chosen_by: Literal["agreement", "macro_f1"] = Field(
+        "agreement",
+        description="What decides among students, on labels that they have not seen: agreement with them, or macro-F1, in which rare categories "
+        "count as much as frequent ones.",
+    )
     label_noise: Literal["ignore", "try"] = Field(
         "ignore",
         description="What is done about doubtful labels: nothing, or, with try, fewer of them where students then predict unseen labels better.",
     )
+    rare: RareSettings = RareSettings()
     certainty: CertaintySettings = CertaintySettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    partitions: PartitionSettings | None = Field(
+        None, description="Parts of the corpus that are read and labelled each by itself, as {by: day, column: created_at, start: 2026-01-31}."
+    )
+    schedule: ScheduleSettings = ScheduleSettings()
+    alerts: AlertSettings = AlertSettings()
+    owners: tuple[Owner, ...] = Field((), description="Who looks after the project: e-mail addresses, or teams as team:support.")
+    checks: CheckSettings = CheckSettings()
     seed: int = Field(42, description="Seed of every random choice.")
     folder: Path = Field(Path(), exclude=True, description="Folder of the project file; filled in by load_project.")
 
@@ -119,6 +140,12 @@ class Project(Settings):
             engine: EngineSettings | None = getattr(self, section)
             if engine is not None:
                 object.__setattr__(self, section, _with_files_of(engine, self.folder))
+        return self
+
+    @model_validator(mode="after")
+    def _facets_of_their_own(self) -> "Project":
+        if taken := [name for name in (MAIN, ASIDE) if name in self.facets]:
+            raise ValueError(f"facets holds {', '.join(taken)}, which Linnaeus uses itself; give the facet another name")
         return self
 
     @model_validator(mode="after")
@@ -245,7 +272,8 @@ def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
             "corpus": CorpusSettings, "engine": EngineSettings, "generator": EngineSettings, "annotator": EngineSettings,
             "prices": PriceSettings, "budget": BudgetSettings, "taxonomy": TaxonomySettings, "size": SizeRange,
             "annotation": AnnotationSettings, "promise": PromiseSettings, "rules": RuleSettings, "students": StudentSettings,
-            "certainty": CertaintySettings, "evaluation": EvaluationSettings,
+            "rare": RareSettings, "certainty": CertaintySettings, "evaluation": EvaluationSettings, "partitions": PartitionSettings,
+            "schedule": ScheduleSettings, "alerts": AlertSettings, "checks": CheckSettings,
         }  # fmt: skip
         model = sections.get(str(part), model)
     return [key for key in model.model_fields if key != "folder"]

@@ -1,8 +1,9 @@
 """Frozen records of how far labels can be trusted: their annotators' quality, the thresholds learnt, the curves drawn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["AnnotatorQuality", "CurvePoint", "Threshold"]
+__all__ = ["AnnotatorQuality", "CurvePoint", "Drift", "Threshold"]
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,28 @@ class CurvePoint:
     n: int
     low: float | None = None
     high: float | None = None
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far one part of the corpus differs from those before it, by the labels of one student; shares are 0 to 1.
+
+    A part is a partition, or where a project has none the documents first seen on one day (UTC). Each text counts once in a part. What
+    compares with the parts before is None where there are too few documents before.
+    """
+
+    classifier_id: str
+    part: str
+    documents: int
+    before: int  # documents of the parts before it
+    distance: float | None  # total variation distance of the labels
+    distance_by_chance: float | None  # what a part without any change passes once in a thousand
+    changes: Mapping[str, tuple[float, float]]  # by category id: its share before and in the part, those that changed most
+    strangers: float | None  # share of documents that look like nothing the student learnt from; None where novelty is not known
+    strangers_before: float | None
+    strangers_by_chance: float | None
+    probability: float  # mean, of the predictions
+    probability_before: float | None
+    agreement: float | None  # share of the labels that the student did not learn from and agrees with
+    judged: int  # number of these
+    inputs: str  # hash of what it was computed from

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import aiohttp
 import numpy as np
@@ -25,10 +25,14 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.errors import ArtefactError, CorpusError
+from pipeline.errors import ArtefactError, CorpusError, ProjectError, TrainingError
+from pipeline.settings import load_project
+from pipeline.stages import open_session
+from pipeline.stages.promotion import promote
 from pipeline.students import fit_certainty, save_student
 from tests.fitted import ABOUT, CATEGORIES, NAMES, example_inputs, example_texts, fitted_student, fitted_voice
-from tests.tiny import write_rows
+from tests.registry import current_id, further_student
+from tests.tiny import write_project, write_rows
 
 ROOT = Path(__file__).parent.parent
 ADDED = {"category", "category_id", "probability", "abstained", "members", "novelty", "alternatives"}
@@ -262,3 +266,85 @@ def test_a_project_is_served_with_the_descriptions_of_its_categories(at_home: Pa
     labels = seen[0]["labels"]
     assert {one["name"] for one in labels} == {"Late Parcels", "Refunds and Invoices", "Login Trouble", "Opening Hours"}
     assert all(one["description"] for one in labels)
+
+
+def with_urgency(at_home: Path) -> str:
+    """Give the tiny project a facet whose student mistakes every category for the next one, and give that student's id."""
+    project = load_project(write_project(at_home, facets={"urgency": {"use_case": "how urgent"}, "mood": {"use_case": "how glad"}}))
+    with open_session(project) as session:
+        mistaken = further_student(session, "f" * 32, mistaken=True)
+        session.view("urgency").store.mark_current(classifier_id=mistaken, taxonomy_id=session.store.current("taxonomy_id"))
+        session.store.publish()
+    return mistaken
+
+
+def test_a_facet_has_a_student_of_its_own(at_home: Path, folder: Path) -> None:
+    with_urgency(at_home)
+    rows = write_rows(at_home / "a.jsonl", [{"text": "The courier lost my parcel"}])
+    (own,), (other,) = (lines(run("label", "tiny", str(rows), "--out", "-", *more).stdout) for more in ([], ["--facet", "urgency"]))
+    assert own["category"] == "Late Parcels" != other["category"]
+    result = run("label", "tiny", str(rows), "--facet", "mood")
+    assert isinstance(result.exception, TrainingError)
+    assert "Project tiny has no student of its facet mood yet" in str(result.exception)
+    for command in (["label", "tiny", str(rows)], ["serve", "tiny"]):
+        result = run(*command, "--facet", "urgent")
+        assert isinstance(result.exception, ProjectError)
+        assert str(result.exception) == "Project tiny has no facet 'urgent'; there are main, urgency, mood."
+    for command in (["label", "--student", str(folder), str(rows)], ["serve", "--student", str(folder)]):
+        result = run(*command, "--facet", "urgency")
+        assert (result.exit_code, "a student in a folder" in result.output) == (2, True)
+
+
+def test_a_served_project_takes_the_student_that_was_promoted_and_keeps_it_where_the_next_is_broken(at_home: Path) -> None:
+    project = load_project(write_project(at_home))
+    with open_session(project) as session:
+        first, second = current_id(session), further_student(session, "1" * 32, mistaken=True)
+        model = session.folder / session.store.student(first).path / "model.skops"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    answers: list[dict[str, Any]] = []
+    seen: list[dict[str, Any]] = []
+
+    def get(path: str, body: bytes | None = None) -> dict[str, Any]:
+        with urlopen(Request(f"http://127.0.0.1:{port}{path}", data=body), timeout=30) as response:
+            return dict(json.load(response))
+
+    def until(**wanted: Any) -> None:
+        for _ in range(600):
+            try:
+                health = get("/health")
+            except OSError:
+                health = {}
+            if all(health.get(key) == value or (value is ... and health.get(key)) for key, value in wanted.items()):
+                seen.append(health)
+                answers.append(get("/predict", b'{"texts": ["The courier lost my parcel"]}'))
+                return
+            time.sleep(0.1)
+        raise AssertionError(wanted)
+
+    def visit() -> None:
+        try:
+            until(classifier_id=first, loaded=True)
+            with open_session(project) as session:
+                promote(session, second)
+                until(classifier_id=second)
+                model.write_bytes(model.read_bytes()[:-1])
+                session.store.mark_current(classifier_id=first)
+                session.store.publish()
+                until(classifier_id=second, newer_refused=...)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    result = run("serve", "tiny", "--port", str(port))
+    visitor.join()
+    assert result.exit_code == 0, result.output
+    assert [one["classifier_id"] for one in answers] == [first, second, second]
+    names = [one["predictions"][0]["category"] for one in answers]
+    assert names[0] == "Late Parcels" != names[1] == names[2]
+    assert "model.skops is damaged" in seen[-1]["newer_refused"]
+    assert [one["newer_refused"] for one in seen[:-1]] == [None, None]
+    assert f"Serving {second} now in place of {first}" in result.stderr
+    assert f"A newer student is not taken into use, and {second} answers on." in result.stderr

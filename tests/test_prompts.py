@@ -52,6 +52,7 @@ INPUTS: dict[str, Any] = {
         {"handle": "C2", "name": HOSTILE, "description": HOSTILE, "phrases": []},
     ],
     "other_phrases": [("refund request", 2), (HOSTILE, 1)],
+    "others": ["how do I reset my password", HOSTILE],
     "other_texts": ["I want my money back", HOSTILE],
     "refusals": [("Parcels", "taken by another group"), (HOSTILE, "it is a catch-all")],
     "first": Category("cat:1", "Late Parcels", "Parcels that come late."),

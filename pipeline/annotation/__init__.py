@@ -25,9 +25,11 @@ from pipeline.annotation.teacher import (
     unsure_texts,
 )
 from pipeline.annotation.votes import consensus, vote_annotator, vote_labels
+from pipeline.annotation.writing import MOST_SHOWN, Subject, WantedExample, example_documents, judge_examples, wanted_examples, write_examples
 from pipeline.set_thresholds import SetThresholds, fit_set_thresholds
 
 __all__ = [
+    "MOST_SHOWN",
     "NONE_TAKEN",
     "Beside",
     "BudgetOption",
@@ -42,7 +44,9 @@ __all__ = [
     "Pool",
     "SetThresholds",
     "ShortlistLength",
+    "Subject",
     "Taught",
+    "WantedExample",
     "annotate",
     "annotate_by_level",
     "annotator_quality",
@@ -53,6 +57,7 @@ __all__ = [
     "choose_length",
     "consensus",
     "evidence_occurs",
+    "example_documents",
     "find_evidence",
     "fit_confidence",
     "fit_curve",
@@ -60,6 +65,7 @@ __all__ = [
     "gain_is_noise",
     "held_out",
     "is_enough",
+    "judge_examples",
     "learn_threshold",
     "length_as_given",
     "llm_annotator",
@@ -76,4 +82,6 @@ __all__ = [
     "unsure_texts",
     "vote_annotator",
     "vote_labels",
+    "wanted_examples",
+    "write_examples",
 ]

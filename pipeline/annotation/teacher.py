@@ -22,7 +22,7 @@ from pipeline.ids import content_id
 from pipeline.records import Annotator, Label
 from pipeline.set_thresholds import fit_set_thresholds
 
-__all__ = ["Grounds", "Judgement", "Taught", "batch_labels", "scored_probabilities", "teach", "teacher_annotator", "unsure_texts"]
+__all__ = ["METHOD", "Grounds", "Judgement", "Taught", "batch_labels", "scored_probabilities", "teach", "teacher_annotator", "unsure_texts"]
 
 Floats = npt.NDArray[np.float64]
 METHOD = 4  # raise it whenever labels would come out otherwise from the same grounds

@@ -1,4 +1,4 @@
-"""The command line: `linnaeus init | plan | exam | run | status | sql | label | serve | taxonomy | students | doctor`."""
+"""The command line: `linnaeus init | plan | exam | run | status | sql | label | serve | embedders | taxonomy | students | up | doctor`."""
 
 from pipeline.cli.main import app, main
 

@@ -13,13 +13,17 @@ from pipeline.corpus import make_documents, read_rows
 from pipeline.errors import LinnaeusError, ProjectError
 from pipeline.settings import (
     NAME,
+    AlertSettings,
     AnnotationSettings,
     BudgetSettings,
     CertaintySettings,
+    CheckSettings,
     CorpusSettings,
     EngineSettings,
     EvaluationSettings,
     Project,
+    RareSettings,
+    ScheduleSettings,
     StudentSettings,
     TaxonomySettings,
     explained_keys,
@@ -91,7 +95,9 @@ def _lines(path: Path, corpus: Path, use_case: str, text: str, id_column: str | 
     yield from _key("use_case", set_to, Project)
     sections: dict[str, type[BaseModel]] = {
         "corpus": CorpusSettings, "engine": EngineSettings, "budget": BudgetSettings, "taxonomy": TaxonomySettings,
-        "annotation": AnnotationSettings, "students": StudentSettings, "certainty": CertaintySettings, "evaluation": EvaluationSettings,
+        "annotation": AnnotationSettings, "students": StudentSettings, "rare": RareSettings, "certainty": CertaintySettings,
+        "evaluation": EvaluationSettings, "schedule": ScheduleSettings, "alerts": AlertSettings,
+        "checks": CheckSettings,
     }  # fmt: skip
     for section, model in sections.items():
         is_set = section == "corpus"
@@ -111,8 +117,11 @@ def _lines(path: Path, corpus: Path, use_case: str, text: str, id_column: str | 
                 yield from _key(key, {}, Project)
     yield "\n"
     yield from _key("embedder", {}, Project)
+    yield from _key("chosen_by", {}, Project)
     yield from _key("label_noise", {}, Project)
     yield from _key("facets", {}, Project)
+    yield from _key("partitions", {}, Project)
+    yield from _key("owners", {}, Project)
     yield from _key("seed", {}, Project)
 
 

@@ -1,6 +1,5 @@
 """The commands. Results go to standard output, progress and errors to standard error; --json is for machines."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -11,15 +10,18 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from pipeline.cli.dagster_home import set_up_dagster
+from pipeline.cli.embedders import embedders
 from pipeline.cli.progress import ConsoleProgress
 from pipeline.cli.scoring import label, serve
 from pipeline.cli.show import show_json, show_run, show_status, show_table
 from pipeline.cli.students import students
 from pipeline.cli.taxonomy import taxonomy
 from pipeline.cli.terminal import Json, Name, errors, open_store, output
+from pipeline.cli.up import up
 from pipeline.errors import BudgetReachedError, LinnaeusError, ProjectError
 from pipeline.settings import Project
-from pipeline.stages import STAGES, open_session, project_state, state_folder
+from pipeline.stages import STAGES, open_session, project_state
 from pipeline.store import Store
 from pipeline.workspace import find_project, find_workspace
 
@@ -107,7 +109,7 @@ def run(
     unknown = set(only or ()) - set(STAGES)
     if unknown:
         raise ProjectError(f"There is no stage {', '.join(sorted(unknown))}; the stages are {', '.join(STAGES)}.")
-    _set_up_dagster(workspace)
+    set_up_dagster(workspace)
     from assets.run import run_project
 
     began = time.monotonic()
@@ -152,6 +154,8 @@ def sql(
 
 app.command()(label)
 app.command()(serve)
+app.command()(embedders)
+app.command()(up)
 
 
 @app.command()
@@ -195,17 +199,3 @@ def _status(project: Project, store: Store) -> dict[str, Any]:
     from pipeline.stages.overview import status as sum_up
 
     return {"project": project.name, **sum_up(store)}
-
-
-def _set_up_dagster(workspace: Path) -> None:
-    """Point Dagster at this workspace before it is imported: its instance, and its state beside the tables."""
-    state = state_folder(workspace)
-    home = workspace if (workspace / "dagster.yaml").exists() else state / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    (state / "dagster").mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").touch(exist_ok=True)  # an empty one says that its folder is meant
-    os.environ.setdefault("LINNAEUS_STATE", str(state))
-    os.environ.setdefault("LINNAEUS_DAGSTER_STATE", str(state / "dagster"))
-    os.environ.setdefault("LINNAEUS_HOME", str(workspace))
-    os.environ["DAGSTER_HOME"] = str(home)
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")

@@ -1,20 +1,18 @@
 """The commands that use a student, a project's or one in a folder: label files, and answer over HTTP."""
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.cli.progress import ConsoleProgress
-from pipeline.cli.terminal import errors, open_store, output
-from pipeline.settings import Project
-from pipeline.stages import load_current_student, open_session
-from pipeline.students import TextClassifier, load
-from pipeline.workspace import find_project, find_workspace
+from pipeline.cli.opening import Opened, Successors, opened
+from pipeline.cli.terminal import Facet, errors, output
+from pipeline.endpoint import Endpoint, Limits, Served
+from pipeline.endpoint import serve as serve_endpoint
+from pipeline.settings import MAIN
+from pipeline.students import load
 
 __all__ = ["label", "serve"]
 
@@ -32,6 +30,7 @@ def label(
     text_lines: Annotated[bool, typer.Option("--text-lines", help="The files hold a text a line, with no columns.")] = False,
     top: Annotated[int, typer.Option(min=1, help="Categories to give for each text, the likeliest one included.")] = 3,
     student: Folder = None,
+    facet: Facet = MAIN,
 ) -> None:
     """Label files, or what comes from standard input, with a student; no model server is needed."""
     from pipeline.cli.label import label_file, outputs_for
@@ -42,11 +41,13 @@ def label(
         raise typer.BadParameter("there is no file to label; expected linnaeus label NAME FILE..., or linnaeus label --student FOLDER FILE...")
     paths = [Path(file) for file in files]
     targets = outputs_for(paths, out, lines=text_lines)
-    with _opened(name, student) as used:
+    with _opened(name, facet, student) as used:
         for path, target in zip(paths, targets, strict=True):
             began = time.monotonic()
-            found, embedder = used.classifier.student, used.classifier.embedder
-            done = label_file(path, student=found, embedder=embedder, output=target, project=used.project, text=text, lines=text_lines, top=top)
+            found = used.served.classifier
+            done = label_file(
+                path, student=found.student, embedder=found.embedder, output=target, project=used.project, text=text, lines=text_lines, top=top
+            )
             seconds = time.monotonic() - began
             said = errors if target == STREAM else output
             where = "to standard output" if target == STREAM else str(target)
@@ -58,42 +59,27 @@ def label(
 def serve(
     name: Annotated[str | None, typer.Argument(help="Name of the project whose student answers; none with --student.")] = None,
     student: Folder = None,
+    facet: Facet = MAIN,
     host: Annotated[str, typer.Option(help="Address to listen on; others than loopback can be reached from elsewhere.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8080,
     max_batch: Annotated[int, typer.Option(min=1, help="Most texts of one request.")] = 64,
     max_chars: Annotated[int, typer.Option(min=1, help="Most characters of one text.")] = 10_000,
     max_queue: Annotated[int, typer.Option(min=1, help="Most requests taken at once; further ones are refused.")] = 256,
 ) -> None:
-    """Answer over HTTP with a student: POST /predict, GET /health, /labels and /metrics."""
-    from pipeline.endpoint import Endpoint, Limits
-    from pipeline.endpoint import serve as serve_endpoint
-
+    """Answer over HTTP with a student: POST /predict, GET /health, /labels and /metrics. A project's newer student is taken into use."""
     if (name is None) == (student is None):
         raise typer.BadParameter("expected the name of a project or --student FOLDER, one of the two")
-    with _opened(name, student) as used:
+    with ExitStack() as stack:
+        used = stack.enter_context(_opened(name, facet, student))
+        newer = stack.enter_context(Successors(name, facet, used)) if name is not None else None
         limits = Limits(max_batch=max_batch, max_chars=max_chars, max_queue=max_queue)
-        endpoint = Endpoint(used.classifier, limits=limits, descriptions=used.descriptions)
-        serve_endpoint(endpoint, host=host, port=port, tell=lambda line: errors.print(line, soft_wrap=True, markup=False))
+        endpoint = Endpoint(used.served.classifier, limits=limits, descriptions=used.served.descriptions)
+        serve_endpoint(endpoint, host=host, port=port, tell=lambda line: errors.print(line, soft_wrap=True, markup=False), newer=newer)
 
 
-@dataclass(frozen=True)
-class _Used:
-    """A student ready to score, and what its project says of the texts and the categories."""
-
-    classifier: TextClassifier
-    project: Project | None = None
-    descriptions: Mapping[str, str] = field(default_factory=dict)
-
-
-@contextmanager
-def _opened(name: str | None, folder: Path | None) -> Iterator[_Used]:
-    if name is None:
-        yield _Used(load(folder or Path()))
-        return
-    project = find_project(name, find_workspace())
-    open_store(project)
-    with open_session(project, progress=ConsoleProgress(errors)) as session:
-        student = load_current_student(session)
-        taxonomy = session.store.find_taxonomy(student.card["taxonomy_id"])
-        described = {one.category_id: one.description for one in taxonomy.categories} if taxonomy else {}
-        yield _Used(TextClassifier(student, session.embedder), project, described)
+def _opened(name: str | None, facet: str, folder: Path | None) -> AbstractContextManager[Opened]:
+    if name is not None:
+        return opened(name, facet)
+    if facet != MAIN:
+        raise typer.BadParameter(f"--facet {facet} names a taxonomy of a project, and a student in a folder (--student) has its own; leave one out")
+    return nullcontext(Opened(Served(load(folder or Path()))))

@@ -53,10 +53,10 @@ def show(name: Name, student: StudentId, facet: Facet = MAIN, as_json: Json = Fa
     if about["reason"]:
         output.print(escape(about["reason"]), soft_wrap=True)
     trials = [
-        ("*" if one["chosen"] else "", one["candidate"], one["agreement"], _interval(one), one["n"], one["log_loss"], one["seconds"])
+        ("*" if one["chosen"] else "", one["candidate"], one["agreement"], _interval(one), one["n"], one["macro_f1"], one["log_loss"], one["seconds"])
         for one in about["trials"]
     ]
-    columns = ["", "candidate", "agreement", "95 % interval", "n", "log loss", "seconds"]
+    columns = ["", "candidate", "agreement", "95 % interval", "n", "macro-F1", "log loss", "seconds"]
     if trials:
         show_table(output, columns, trials, title="Candidates; * was chosen")
     decided = [

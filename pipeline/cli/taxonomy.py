@@ -94,6 +94,52 @@ def apply_(
 
 
 @taxonomy.command()
+def propose(name: Name, facet: Facet = MAIN, as_json: Json = False) -> None:
+    """Make a taxonomy from the corpus as it is now, and show what it would change; the current one stays."""
+    from pipeline.stages.proposal import propose as make_proposal
+    from pipeline.stages.taxonomy_history import change_rows
+
+    with open_session(facet_project(name, facet), progress=ConsoleProgress(errors)) as session:
+        found = make_proposal(session.view(facet))
+    rows = change_rows(found.present, found.version, found.changes)
+    if as_json:
+        about = {"present": found.present.taxonomy_id, "proposed": found.version.taxonomy_id if rows else None, "new": found.is_new}
+        show_json(output, about | {"moved": found.moved, "counted": found.counted, "changes": rows, "command": found.command if rows else None})
+        return
+    output.print(escape(found.words), soft_wrap=True)
+    if rows:
+        _show_changes(output, f"What it would change in {short_id(found.present.taxonomy_id)}", rows)
+        output.print(f"To put it in place: {found.command}", soft_wrap=True)
+
+
+@taxonomy.command()
+def use(
+    name: Name,
+    version: Annotated[str, typer.Argument(help="Id of a version or the beginning of one, as `linnaeus taxonomy history` lists them.")],
+    facet: Facet = MAIN,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Show what a proposed or an earlier version changes in the current taxonomy, and make it the current one."""
+    from pipeline.stages.proposal import version_to_use
+    from pipeline.stages.taxonomy_edits import make_current
+    from pipeline.stages.taxonomy_history import change_rows
+
+    with open_session(facet_project(name, facet), progress=ConsoleProgress(errors)) as session:
+        view = session.view(facet)
+        applied, changes = version_to_use(view, version)
+        made = applied.version.taxonomy
+        if applied.before is not None and applied.kept and applied.before.taxonomy_id == made.taxonomy_id:
+            output.print(f"{short_id(made.taxonomy_id)} is the current taxonomy already.")
+            return
+        _show_changes(output, f"What {short_id(made.taxonomy_id)} changes", change_rows(applied.before, made, changes))
+        if not yes and not typer.confirm("Make this the current taxonomy?", err=True):
+            output.print("Nothing was changed.")
+            raise typer.Exit(1)
+        make_current(view, applied)
+    output.print(f"{short_id(made.taxonomy_id)} is the current taxonomy now. Next: linnaeus run {name} labels by it.", soft_wrap=True)
+
+
+@taxonomy.command()
 def diff(
     name: Name,
     first: Annotated[str | None, typer.Argument(metavar="[A]", help="Id of a version or the beginning of one; the parent of B when absent.")] = None,

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from pipeline.corpus.partitions import Unparted, partition_of
 from pipeline.corpus.read import BATCH_ROWS, wanted_columns
 from pipeline.corpus.rows import RawRow
 from pipeline.errors import CorpusError
 from pipeline.gold import join_gold
 from pipeline.ids import content_id, text_hash
 from pipeline.records import Document, Reject
-from pipeline.settings import CorpusSettings, Project
+from pipeline.settings import Project
 
 __all__ = ["CorpusBatch", "make_documents", "plain", "text_of"]
 
@@ -33,7 +34,7 @@ def make_documents(rows: Iterable[RawRow], project: Project) -> Iterator[CorpusB
     """Make documents of raw rows, batch by batch; a row that cannot be used is a reject.
 
     Of rows with the same id the first is kept. Without an id column, ids are made from the text and the number of its
-    occurrence, so that they stay the same however the corpus is ordered.
+    occurrence, within its partition where there are any, so that they stay the same however the corpus is ordered and parted.
 
     :raises CorpusError: before the first batch where a named column is missing, and at the end where no document was found.
     """
@@ -44,8 +45,8 @@ def make_documents(rows: Iterable[RawRow], project: Project) -> Iterator[CorpusB
     documents, columns_known = 0, False
     while batch := list(islice(source, BATCH_ROWS)):
         if not columns_known:
-            columns_known = check_columns(batch, corpus)
-        made = [make_document(row, corpus, seen) for row in batch]
+            columns_known = check_columns(batch, project)
+        made = [make_document(row, project, seen) for row in batch]
         result = CorpusBatch([one for one in made if isinstance(one, Document)], [one for one in made if isinstance(one, Reject)])
         documents += len(result.documents)
         reasons.update(reject.reason for reject in result.rejects)
@@ -55,27 +56,33 @@ def make_documents(rows: Iterable[RawRow], project: Project) -> Iterator[CorpusB
         raise CorpusError(f"The corpus {corpus.path} holds no document that can be used: {counts}. Check corpus.text and corpus.format.")
 
 
-def check_columns(batch: Sequence[RawRow], corpus: CorpusSettings) -> bool:
+def check_columns(batch: Sequence[RawRow], project: Project) -> bool:
     """Tell whether there was any row to see the columns by; CorpusError where one that the project names is in none."""
     found = list(dict.fromkeys(name for row in batch if row.values is not None for name in row.values))
-    missing = [name for name in wanted_columns(corpus) if name not in found]
+    missing = [name for name in wanted_columns(project) if name not in found]
     if found and missing:
         wanted = f"Missing column{'s' if len(missing) > 1 else ''} {', '.join(map(repr, missing))}"
-        raise CorpusError(f"{wanted} in {corpus.path}; found {', '.join(map(repr, found))}. Correct the column names under corpus.")
+        raise CorpusError(f"{wanted} in {project.corpus.path}; found {', '.join(map(repr, found))}. Correct the column names of the project file.")
     return bool(found)
 
 
-def make_document(row: RawRow, corpus: CorpusSettings, seen: Counter[bytes]) -> Document | Reject:
+def make_document(row: RawRow, project: Project, seen: Counter[bytes]) -> Document | Reject:
     """Make one document or one reject; `seen` counts the ids, or the texts where there are none, met before."""
+    corpus, wanted, partition = project.corpus, project.partitions, None
     if row.values is None:
         reason, message = row.error or ("unreadable", "")
         return Reject(STAGE, reason, message, clean(row.raw), row.source, row.position)
     text, fault = text_of(row.values.get(corpus.text))
     if fault is not None:
         return reject(row, *fault)
-    digest = digest_of(text if corpus.id is None else id_of(row.values.get(corpus.id)))
+    if wanted is not None:
+        try:
+            partition = partition_of(row.source, row.values, wanted, project.schedule.timezone)
+        except Unparted as error:
+            return reject(row, "no_partition", str(error))
+    digest = digest_of("\0".join([partition or "", text]) if corpus.id is None else id_of(row.values.get(corpus.id)))
     if corpus.id is None:
-        doc_id = content_id("doc", [text, seen[digest] + 1])
+        doc_id = content_id("doc", [text, seen[digest] + 1, *([partition] if partition else [])])
     else:
         doc_id = id_of(row.values.get(corpus.id))
         if not doc_id:
@@ -85,7 +92,7 @@ def make_document(row: RawRow, corpus: CorpusSettings, seen: Counter[bytes]) -> 
     seen[digest] += 1
     metadata = {name: plain(row.values.get(name)) for name in corpus.metadata}
     gold = gold_of(row.values.get(corpus.gold)) if corpus.gold is not None else None
-    return Document(doc_id, text_hash(text), text, f"{row.source}:{row.position}", metadata, gold)
+    return Document(doc_id, text_hash(text), text, f"{row.source}:{row.position}", metadata, gold, partition)
 
 
 def text_of(value: object) -> tuple[str, tuple[str, str] | None]:

@@ -5,7 +5,7 @@ through readers of our own behind `IterableDataset.from_generator`. Parquet, Arr
 batches by `datasets` itself.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,9 +14,9 @@ from pipeline.corpus.json_lines import read_json, rows_of_json
 from pipeline.corpus.rows import RawRow, number_lines
 from pipeline.corpus.text_files import read_text_file, read_text_lines, rows_of_text
 from pipeline.errors import CorpusError
-from pipeline.settings import CorpusSettings, Project
+from pipeline.settings import Project
 
-__all__ = ["BATCH_ROWS", "read_rows", "read_stream", "wanted_columns"]
+__all__ = ["BATCH_ROWS", "corpus_files", "read_rows", "read_stream", "wanted_columns"]
 
 BATCH_ROWS = 1000
 ENDINGS = {
@@ -32,20 +32,21 @@ READERS: dict[str, Callable[[Path, str], Iterator[RawRow]]] = {
 }
 
 
-def read_rows(project: Project) -> Iterator[RawRow]:
+def read_rows(project: Project, only: Collection[str] | None = None) -> Iterator[RawRow]:
     """Read the corpus of a project row by row, bad rows among them.
 
+    :param only: names of files, as `corpus_files` gives them; all when absent. A data set of a hub is read whole.
     :raises CorpusError: where there is no such file or data set, or it cannot be read at all.
     """
     kind = project.corpus_format
     if kind == "hub":
         yield from hub_rows(project)
         return
-    files = corpus_files(project.corpus_path, kind)
+    files = {name: path for name, path in corpus_files(project.corpus_path, kind).items() if only is None or name in only}
     if kind in {"parquet", "arrow"}:
         for name, path in files.items():
             fault = f"{path} cannot be read as {kind}"
-            yield from stream_rows(kind, name, fault, project.corpus, data_files=str(path), split="train")
+            yield from stream_rows(kind, name, fault, project, data_files=str(path), split="train")
     else:
         yield from line_rows(files, "text_folder" if kind == "text" and project.corpus_path.is_dir() else kind)
 
@@ -56,9 +57,10 @@ def read_stream(handle: Iterable[bytes], name: str, kind: Literal["jsonl", "text
     yield from rows_of_json(lines, name) if kind == "jsonl" else rows_of_text(lines, name)
 
 
-def wanted_columns(corpus: CorpusSettings) -> list[str]:
+def wanted_columns(project: Project) -> list[str]:
     """List the columns that a project names."""
-    named = [corpus.text, corpus.id, corpus.gold, *corpus.metadata]
+    corpus, day = project.corpus, project.partitions.column if project.partitions else None
+    named = [corpus.text, corpus.id, corpus.gold, *corpus.metadata, day]
     return list(dict.fromkeys(name for name in named if name is not None))
 
 
@@ -106,25 +108,26 @@ def hub_rows(project: Project) -> Iterator[RawRow]:
         known = ", ".join(sorted(ending for endings in ENDINGS.values() for ending in endings))
         raise CorpusError(f"The format of {project.corpus_path} is not known by its ending ({known} are); set corpus.format.")
     fault = f"There is no file {project.corpus_path}, and {name!r} cannot be had as a data set of the hub (split {project.corpus.split!r})"
-    yield from stream_rows(name, name, fault, project.corpus, split=project.corpus.split)
+    yield from stream_rows(name, name, fault, project, split=project.corpus.split)
 
 
-def stream_rows(builder: str, source: str, fault: str, corpus: CorpusSettings, **arguments: str) -> Iterator[RawRow]:
+def stream_rows(builder: str, source: str, fault: str, project: Project, **arguments: str) -> Iterator[RawRow]:
     """Stream a data set that `datasets` can read, only the columns that the project names."""
     import datasets
     import pyarrow
 
     try:
         stream = datasets.load_dataset(builder, streaming=True, **arguments)
-        names = class_names(stream.features, corpus.gold)
-        wanted = wanted_columns(corpus)
+        gold = project.corpus.gold
+        names = class_names(stream.features, gold)
+        wanted = wanted_columns(project)
         if set(wanted) <= set(stream.column_names or ()):
             stream = stream.select_columns(wanted)
         position = 0
         for table in stream.with_format("arrow").iter(batch_size=BATCH_ROWS):
             for values in table.to_pylist():
                 position += 1
-                yield RawRow(source, position, named(values, corpus.gold, names))
+                yield RawRow(source, position, named(values, gold, names))
     except (OSError, ValueError, pyarrow.ArrowException, datasets.exceptions.DatasetsError) as error:
         raise CorpusError(f"{fault}: {error}") from error
 

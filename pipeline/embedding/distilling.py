@@ -36,8 +36,15 @@ NOTE = "made.json"
 
 
 def static_identity(source: SentenceEmbedder) -> str:
-    """Hash what determines the vectors: the model they are made of, the recipe, and the library."""
-    about = {"source": source.embedder_id, "recipe": [RECIPE, FREQUENT], "model2vec": importlib.metadata.version("model2vec")}
+    """Hash what determines the vectors: the model they are made of, the recipe, and the library.
+
+    :raises WeightsError: the library is not installed.
+    """
+    try:
+        version = importlib.metadata.version("model2vec")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise WeightsError("Static embeddings need the package model2vec, which is not installed. Install it: pip install model2vec.") from error
+    about = {"source": source.embedder_id, "recipe": [RECIPE, FREQUENT], "model2vec": version}
     return content_id("static", about).partition(":")[2][:12]
 
 

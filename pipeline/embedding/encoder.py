@@ -15,14 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.embedding.contract import LONGEST_TEXT, Matrix, cores, unit_rows
+from pipeline.errors import WeightsError
 from pipeline.weights import fetch_weights, known_weights
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["SentenceEmbedder"]
+__all__ = ["SentenceEmbedder", "even_batches", "on_all_cores"]
 
 T = TypeVar("T")
+Made = TypeVar("Made")
 Ints = npt.NDArray[np.int64]
 
 READ = 1200  # characters from which a longer text is no more work: the model has cut it by then
@@ -51,12 +53,20 @@ class SentenceEmbedder:
 
     @cached_property
     def model(self) -> "SentenceTransformer":
-        """Give the model itself, fetched and loaded when it is first asked for."""
-        folder = fetch_weights(self.name, cache=self.cache, progress=self.progress)
-        import torch
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
+        """Give the model itself, fetched and loaded when it is first asked for.
 
+        :raises WeightsError: the weights are not to be had, or the packages that read them are not installed.
+        """
+        try:
+            import torch
+            from sentence_transformers import SentenceTransformer
+            from transformers.utils import logging
+        except ModuleNotFoundError as error:
+            raise WeightsError(
+                f"The weights of {self.name} are read with sentence-transformers and torch, and {error.name} is not installed."
+                " Install both: pip install sentence-transformers torch."
+            ) from error
+        folder = fetch_weights(self.name, cache=self.cache, progress=self.progress)
         logging.disable_progress_bar()
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return SentenceTransformer(str(folder), device=device, local_files_only=True).eval()
@@ -69,9 +79,9 @@ class SentenceEmbedder:
         if self.model.device.type != "cpu":
             vectors = self.model.encode(heads, batch_size=BATCH_ON_GPU, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True)
             return np.asarray(vectors, dtype=np.float32)
-        batches = list(_batches(heads, workers=cores()))
+        batches = list(even_batches(heads, workers=cores()))
         found = np.empty((len(heads), self.width), dtype=np.float32)
-        for places, rows in zip(batches, _on_all_cores(self._read, [[heads[place] for place in places] for places in batches]), strict=True):
+        for places, rows in zip(batches, on_all_cores(self._read, [[heads[place] for place in places] for places in batches]), strict=True):
             found[places] = rows
         return unit_rows(found)
 
@@ -81,7 +91,7 @@ class SentenceEmbedder:
         model_tokens = self.model.tokenizer
         first, last = (np.full_like(rows, special) for special in (model_tokens.cls_token_id, model_tokens.sep_token_id))
         batches = np.array_split(np.hstack([first, rows, last]), max(1, len(rows) // TOKENS_IN_BATCH))
-        return np.concatenate(list(_on_all_cores(self._read_tokens, batches)))
+        return np.concatenate(list(on_all_cores(self._read_tokens, batches)))
 
     def _read(self, batch: list[str]) -> Matrix:
         found: Matrix = self.model(self.model.preprocess(batch))["sentence_embedding"].numpy()
@@ -96,11 +106,11 @@ class SentenceEmbedder:
         return found
 
 
-def _on_all_cores(work: Callable[[T], Matrix], batches: Sequence[T]) -> Iterator[Matrix]:
+def on_all_cores(work: Callable[[T], Made], batches: Sequence[T]) -> Iterator[Made]:
     """Give the work done on each batch, in order: each core takes up one batch after another."""
     import torch
 
-    def alone(batch: T) -> Matrix:
+    def alone(batch: T) -> Made:
         torch.set_num_threads(1)  # of this thread
         with torch.inference_mode():
             return work(batch)
@@ -109,7 +119,7 @@ def _on_all_cores(work: Callable[[T], Matrix], batches: Sequence[T]) -> Iterator
         yield from pool.map(alone, batches)
 
 
-def _batches(texts: Sequence[str], *, workers: int) -> Iterator[list[int]]:
+def even_batches(texts: Sequence[str], *, workers: int) -> Iterator[list[int]]:
     """Part texts into batches of about the same work, the longest first; there is one for each worker where the texts suffice."""
     lengths = [min(len(text), READ) for text in texts]
     order = sorted(range(len(texts)), key=lambda place: -lengths[place])

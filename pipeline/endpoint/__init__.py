@@ -5,6 +5,8 @@ A shell as the command line is: it talks to people's programs and decides nothin
 
 from pipeline.endpoint.asked import Limits
 from pipeline.endpoint.running import listening, serve
+from pipeline.endpoint.served import Served
+from pipeline.endpoint.watching import Newer, watch
 from pipeline.endpoint.web import Endpoint
 
-__all__ = ["Endpoint", "Limits", "listening", "serve"]
+__all__ = ["Endpoint", "Limits", "Newer", "Served", "listening", "serve", "watch"]

@@ -2,7 +2,7 @@
 
 What arrives while one batch is scored makes the next. A request that comes alone waits for nothing. After several were scored
 together, as many are waited for, at most a tenth of the time that those took, because clients that got their answers together ask
-again together.
+again together. Each batch is scored by the student that is served when it begins.
 """
 
 import asyncio
@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from pipeline.endpoint.asked import Asked
 from pipeline.endpoint.figures import Figures
+from pipeline.endpoint.served import Scored
 from pipeline.students import TextClassifier, TextPrediction
 
-__all__ = ["Batcher"]
+__all__ = ["Batcher", "score_one"]
 
 TOGETHER = 256  # texts scored at once: enough for full speed, few enough that none waits long
 PATIENCE, LONGEST, LOOK = 0.1, 0.05, 0.001  # share of the last batch's seconds that is waited for others, seconds at most, seconds between looks
-Answer = list[TextPrediction] | Exception
+Answer = Scored | Exception
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Batcher:
 
     def __init__(self, classifier: TextClassifier, figures: Figures) -> None:
         """Start nothing yet."""
-        self._classifier, self._figures = classifier, figures
+        self.classifier = classifier  # which may be replaced at any time
+        self._figures = figures
         self._waiting: deque[_Waiting] = deque()
         self._pool = ThreadPoolExecutor(1, "scoring")
         self._work: asyncio.Task[None] | None = None
@@ -41,9 +43,9 @@ class Batcher:
 
     async def load(self) -> None:
         """Score one text, so that weights are fetched and loaded before there is a request."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, _scored, self._classifier, [Asked(["a text"], [{}], 1)])
+        await asyncio.get_running_loop().run_in_executor(self._pool, score_one, self.classifier)
 
-    async def ask(self, asked: Asked) -> list[TextPrediction]:
+    async def ask(self, asked: Asked) -> Scored:
         """Score the texts of a request, together with those of others."""
         one = _Waiting(asked, asyncio.get_running_loop().create_future())
         self._waiting.append(one)
@@ -68,7 +70,7 @@ class Batcher:
             loop = asyncio.get_running_loop()
             began = loop.time()
             try:
-                answers = await loop.run_in_executor(self._pool, _answers, self._classifier, [one.asked for one in batch])
+                answers = await loop.run_in_executor(self._pool, _answers, self.classifier, [one.asked for one in batch])
             except RuntimeError as error:  # the thread has ended
                 answers = [error] * len(batch)
             self._last, self._seconds = len(batch), loop.time() - began
@@ -95,6 +97,11 @@ class Batcher:
         return batch
 
 
+def score_one(classifier: TextClassifier) -> None:
+    """Score a text for nothing but to load what is needed, and to see that it works."""
+    _scored(classifier, [Asked(["a text"], [{}], 1)])
+
+
 def _answers(classifier: TextClassifier, batch: Sequence[Asked]) -> list[Answer]:
     """Score requests together; where that fails, one by one, so that one that cannot be scored costs only itself."""
     try:
@@ -103,11 +110,12 @@ def _answers(classifier: TextClassifier, batch: Sequence[Asked]) -> list[Answer]
         return [error] if len(batch) == 1 else [answer for one in batch for answer in _answers(classifier, [one])]
 
 
-def _scored(classifier: TextClassifier, batch: Sequence[Asked]) -> list[list[TextPrediction]]:
+def _scored(classifier: TextClassifier, batch: Sequence[Asked]) -> list[Scored]:
     texts = [text for asked in batch for text in asked.texts]
     metadata = [row for asked in batch for row in (asked.metadata or [{}] * len(asked.texts))]
     found = iter(classifier.predict(texts, metadata=metadata, top=max(asked.top for asked in batch)))
-    return [[_cut(next(found), asked.top) for _ in asked.texts] for asked in batch]
+    name = classifier.student.card["classifier_id"]
+    return [Scored(name, [_cut(next(found), asked.top) for _ in asked.texts]) for asked in batch]
 
 
 def _cut(found: TextPrediction, top: int) -> TextPrediction:

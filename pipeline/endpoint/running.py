@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 from aiohttp import web
 
+from pipeline.endpoint.watching import Newer, watch
 from pipeline.endpoint.web import Endpoint
 from pipeline.errors import EndpointError
 
@@ -20,15 +21,16 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SILENT = logging.Logger("silent", logging.CRITICAL + 1)
 
 
-def serve(endpoint: Endpoint, *, host: str, port: int, tell: Callable[[str], None]) -> None:
+def serve(endpoint: Endpoint, *, host: str, port: int, tell: Callable[[str], None], newer: Newer | None = None) -> None:
     """Answer requests until SIGTERM or Ctrl-C; what was taken is answered first, and a second signal waits for nothing.
 
     :param port: 0 takes a free one.
     :param tell: shows a line of what goes on.
+    :param newer: opens a newer student where there is one, to be served from then on.
     :raises EndpointError: where the address cannot be had.
     :raises LinnaeusError: where what the student needs cannot be loaded.
     """
-    asyncio.run(_serve(endpoint, host, port, tell))
+    asyncio.run(_serve(endpoint, host, port, tell, newer))
 
 
 @contextlib.asynccontextmanager
@@ -54,7 +56,7 @@ async def listening(endpoint: Endpoint, *, host: str, port: int) -> AsyncIterato
         endpoint.close()
 
 
-async def _serve(endpoint: Endpoint, host: str, port: int, tell: Callable[[str], None]) -> None:
+async def _serve(endpoint: Endpoint, host: str, port: int, tell: Callable[[str], None], newer: Newer | None) -> None:
     with _signals() as told:
         async with listening(endpoint, host=host, port=port) as address:
             tell(f"Serving {endpoint.card['classifier_id']} on {address}")
@@ -65,8 +67,11 @@ async def _serve(endpoint: Endpoint, host: str, port: int, tell: Callable[[str],
             if loading.done():
                 await loading
                 tell("Loaded; Ctrl-C ends it")
+            watching = asyncio.create_task(watch(endpoint, newer, tell=tell)) if newer is not None and loading.done() else None
             await waiting
             loading.cancel()
+            if watching is not None:
+                watching.cancel()
             tell("Stopping; what was taken is answered first")
 
 

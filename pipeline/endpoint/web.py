@@ -10,8 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from pipeline.endpoint.asked import Limits, RefusedError, read_asked
-from pipeline.endpoint.batching import Batcher
+from pipeline.endpoint.batching import Batcher, score_one
 from pipeline.endpoint.figures import Figures
+from pipeline.endpoint.served import Scored, Served
 from pipeline.students import TextClassifier
 
 __all__ = ["Endpoint"]
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Endpoint:
-    """One student, its limits and its routes.
+    """The student that is served, its limits and its routes.
 
     :param descriptions: what is known of the categories beside their names, by id.
     """
@@ -33,7 +34,8 @@ class Endpoint:
     def __init__(self, classifier: TextClassifier, *, limits: Limits | None = None, descriptions: Mapping[str, str] | None = None) -> None:
         """Begin closed: `load` opens it."""
         self.limits = limits or Limits()
-        self._classifier, self._descriptions = classifier, descriptions or {}
+        self._served = Served(classifier, descriptions or {})
+        self.newer_refused: str | None = None  # why a newer student was not taken into use
         self._figures = Figures()
         self._batcher = Batcher(classifier, self._figures)
         self._began = time.monotonic()
@@ -42,8 +44,13 @@ class Endpoint:
 
     @property
     def card(self) -> Mapping[str, Any]:
-        """Give the student's card."""
-        return self._classifier.student.card
+        """Give the card of the student that is served."""
+        return self._served.card
+
+    @property
+    def served(self) -> Served:
+        """Give the student that is served."""
+        return self._served
 
     def application(self) -> web.Application:
         """Give the routes as an application of aiohttp."""
@@ -62,6 +69,14 @@ class Endpoint:
         """Load what the student needs, and take requests from then on."""
         await self._batcher.load()
         self._loaded = True
+
+    async def replace(self, served: Served) -> None:
+        """Answer with another student from the next batch on; it scores a text first, so that nobody waits for it to load.
+
+        Where that fails, its error is raised and the student before answers on.
+        """
+        await asyncio.to_thread(score_one, served.classifier)
+        self._served, self._batcher.classifier, self.newer_refused = served, served.classifier, None
 
     async def stop(self) -> None:
         """Take no further requests, and wait until those taken are answered."""
@@ -82,12 +97,14 @@ class Endpoint:
             "uptime": round(time.monotonic() - self._began, 3),
             "open_requests": self._open,
             "limits": vars(self.limits),
+            "newer_refused": self.newer_refused,
         }
         return web.json_response(about, status=503 if self._stopping else 200)
 
     async def _labels(self, _: web.Request) -> web.Response:
+        descriptions = self._served.descriptions
         parts = zip(self.card["categories"], self.card["names"], self.card["parents"], strict=True)
-        labels = [{"category_id": key, "name": name, "parents": path, "description": self._descriptions.get(key)} for key, name, path in parts]
+        labels = [{"category_id": key, "name": name, "parents": path, "description": descriptions.get(key)} for key, name, path in parts]
         return web.json_response({"classifier_id": self.card["classifier_id"], "taxonomy_id": self.card["taxonomy_id"], "labels": labels})
 
     async def _metrics(self, _: web.Request) -> web.Response:
@@ -101,11 +118,11 @@ class Endpoint:
             raise RefusedError(429, "too_many_requests", f"{self._open} requests are waiting, and no more are taken; ask again in a moment.")
         self._open += 1
         try:
-            asked = read_asked(await _body(request), self.limits, needs_metadata=self._classifier.student.needs_metadata)
-            found = await self._batcher.ask(asked) if asked.texts else []
+            asked = read_asked(await _body(request), self.limits, needs_metadata=self._served.classifier.student.needs_metadata)
+            found = await self._batcher.ask(asked) if asked.texts else Scored(self.card["classifier_id"], [])
         finally:
             self._open -= 1
-        return web.json_response({"classifier_id": self.card["classifier_id"], "predictions": [one.as_row() for one in found]})
+        return web.json_response({"classifier_id": found.classifier_id, "predictions": [one.as_row() for one in found.predictions]})
 
     @web.middleware
     async def _answer(self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:

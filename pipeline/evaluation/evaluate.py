@@ -14,7 +14,7 @@ from pipeline.ids import content_id
 from pipeline.records import Evaluation
 from pipeline.trust_records import CurvePoint
 
-__all__ = ["GOLD", "TEACHER", "Judged", "curves", "evaluate", "evaluation_id"]
+__all__ = ["GOLD", "METHOD", "TEACHER", "Judged", "curves", "evaluate", "evaluation_id"]
 
 METHOD = 4  # raise it whenever a figure would come out otherwise from the same labels
 GOLD, TEACHER, CITATIONS = "gold labels", "the teacher", "citations"

@@ -1,16 +1,26 @@
 """Pictures of what was measured, as PNG: for the Dagster UI, and for reports."""
 
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pipeline.trust_records import CurvePoint
 
-__all__ = ["calibration_picture"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["calibration_picture", "label_picture", "learning_picture", "stacked_picture"]
 
 SIZE = (9.0, 4.2)  # inches, both panels
-DPI = 110
+DPI, SMALL_DPI = 110, 80
 INK = "#6b7280"  # readable on a light and on a dark page
 COLOURS = ("#2563eb", "#d97706", "#059669")
+PARTS = ("#2563eb", "#d97706", "#059669", "#dc2626", "#7c3aed", "#0891b2", "#ca8a04", "#9ca3af")
+MOST_BARS, FEW = 30, 8
+LONGEST = 40  # characters of a name
+OTHERS = "all others"
+SHADES = 64
 
 
 def calibration_picture(points: Sequence[CurvePoint]) -> bytes:
@@ -42,9 +52,95 @@ def calibration_picture(points: Sequence[CurvePoint]) -> bytes:
         axes.grid(alpha=0.2)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize="small")
-    drawn = io.BytesIO()
+    return _drawn(figure)
+
+
+def label_picture(counts: Mapping[str, int]) -> bytes:
+    """Draw how many documents bear each label, the most frequent first; what is rarest is one bar where there are many."""
+    from matplotlib.figure import Figure
+
+    shown = dict(_most(counts, MOST_BARS))
+    figure = Figure(figsize=(SIZE[0], 1.0 + 0.28 * len(shown)), dpi=SMALL_DPI, layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh([_short(name) for name in shown], list(shown.values()), color=COLOURS[0])
+    axes.bar_label(bars, labels=[f"{count:,}" for count in shown.values()], padding=3, fontsize="small", color=INK)
+    axes.invert_yaxis()
+    axes.set(xlabel="documents", title="Labels")
+    return _drawn(figure)
+
+
+def learning_picture(points: Sequence[tuple[int, float, float | None, float | None]]) -> bytes:
+    """Draw the agreement of students with labels that they had not seen, over the number of labels they learnt from.
+
+    :param points: number of labels, agreement, and the ends of its interval, of each student.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.0, 3.6), dpi=SMALL_DPI, layout="constrained")
+    axes = figure.subplots()
+    labels, agreement = [point[0] for point in points], [point[1] for point in points]
+    below = [max(0.0, value - (value if low is None else low)) for _, value, low, _ in points]
+    above = [max(0.0, (value if high is None else high) - value) for _, value, _, high in points]
+    axes.errorbar(labels, agreement, yerr=[below, above], fmt="o", color=COLOURS[0], ecolor=INK, elinewidth=1, capsize=2)
+    axes.set(xlim=(0, None), ylim=(0, 1), xlabel="labels learnt from", ylabel="agreement", title="Students so far")
+    axes.grid(alpha=0.2)
+    return _drawn(figure)
+
+
+def stacked_picture(columns: Mapping[str, Mapping[str, float]], *, title: str, unit: str, shares: bool = False) -> bytes:
+    """Draw a bar for each column, one part on the other: the parts that are largest over all, and all others as one.
+
+    :param shares: bars of one height, with the sums above them.
+    """
+    from matplotlib.figure import Figure
+
+    sums = {name: sum(parts.values()) for name, parts in columns.items()}
+    parts = [name for name, _ in _most(sum((Counter(one) for one in columns.values()), Counter[str]()), len(PARTS))]
+    figure = Figure(figsize=SIZE, dpi=SMALL_DPI, layout="constrained")
+    axes, base = figure.subplots(), dict.fromkeys(columns, 0.0)
+    for colour, part in zip(PARTS, parts, strict=False):
+        heights = {name: _height(one, part, parts) / ((sums[name] or 1.0) if shares else 1.0) for name, one in columns.items()}
+        axes.bar(list(columns), list(heights.values()), bottom=list(base.values()), color=colour, label=_short(part), width=0.8)
+        base = {name: base[name] + heights[name] for name in columns}
+    if shares:
+        for place, total in enumerate(sums.values()):
+            axes.annotate(
+                f"{total:,.0f}", (place, 1.0), ha="center", va="bottom", fontsize="x-small", color=INK, rotation=90 if len(sums) > FEW else 0
+            )
+    axes.set(xlim=(-0.6, max(len(columns), FEW) - 0.4), ylabel=unit, title=title, ylim=(0, 1.15) if shares else (0, None))
+    axes.tick_params(axis="x", rotation=90 if len(columns) > FEW else 0, labelsize="small")
+    if parts:
+        axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)
+    return _drawn(figure)
+
+
+def _drawn(figure: "Figure") -> bytes:
+    """Write a figure with few colours, since each run keeps its pictures in the event log."""
+    from PIL import Image  # matplotlib brings it
+
+    drawn, small = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", facecolor="white")
-    return drawn.getvalue()
+    Image.open(drawn).convert("RGB").quantize(SHADES).save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+def _most(counts: Mapping[str, float], most: int) -> list[tuple[str, Any]]:
+    """Give the largest counts, and as the last one the sum of all others where there are more."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    if len(ordered) <= most:
+        return ordered
+    return [*ordered[: most - 1], (OTHERS, sum(count for _, count in ordered[most - 1 :]))]
+
+
+def _height(counts: Mapping[str, float], part: str, parts: Sequence[str]) -> float:
+    return sum(count for name, count in counts.items() if name not in parts) if part == OTHERS else counts.get(part, 0.0)
+
+
+def _short(name: str) -> str:
+    """Cut a name, and take away what matplotlib would read as mathematics or hide from the legend."""
+    plain = name.replace("$", "\\$")
+    plain = f" {plain}" if plain.startswith("_") else plain
+    return plain if len(name) <= LONGEST else f"{plain[: LONGEST - 1]}…"
 
 
 def _by_subject(points: Sequence[CurvePoint], curve: str) -> Mapping[str, list[CurvePoint]]:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from pipeline.errors import EngineError
 from pipeline.ids import content_id
-from pipeline.serving.locks import is_locked
+from pipeline.serving.locks import Lock, is_locked
 from pipeline.weights import cache_folder
 
-__all__ = ["ServerFolder", "ServerRecord", "folder_for", "server_folders"]
+__all__ = ["ServerFolder", "ServerRecord", "folder_for", "prune_server_folders", "server_folders"]
 
 LAYOUT = 1  # raise it where older processes could not share a folder with newer ones
 
@@ -130,3 +130,23 @@ def server_folders() -> Iterator[ServerFolder]:
     """Give the folders of all servers of this host, running or not."""
     for path in sorted((cache_folder() / "servers").glob(f"{socket.gethostname()}-*")):
         yield ServerFolder(path)
+
+
+def prune_server_folders(before: float) -> int:
+    """Remove the folders of this host's servers that nobody used since a time, in seconds since 1970; say how many.
+
+    A folder is removed while its start lock is held, so that no server starts in it meanwhile.
+    """
+    removed = 0
+    for folder in server_folders():
+        with contextlib.suppress(OSError):  # somebody else removed it, or it has no locks: it was never used
+            if folder.users_lock.stat().st_mtime >= before or folder.kept():
+                continue
+            starting = Lock.take(folder.start_lock)
+            if starting is None:
+                continue
+            if not is_locked(folder.users_lock) and not folder.kept():
+                shutil.rmtree(folder.path)
+                removed += 1
+            starting.release()
+    return removed

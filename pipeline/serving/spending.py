@@ -34,6 +34,11 @@ class Spending:
         self._lock = threading.Lock()
         self._densest = 0.0  # tokens a byte of prompt, the most seen
 
+    @property
+    def tokens(self) -> int:
+        """Give the tokens spent so far, those of calls in flight left out."""
+        return self._tokens
+
     def bound(self, prompt_bytes: int, max_tokens: int, prices: PriceSettings | None) -> Reserved:
         """Give an upper bound of what a call can take: a byte is a token at most, and what was seen is believed with a margin."""
         density = min(1.0, 1.25 * self._densest) if self._densest else 1.0

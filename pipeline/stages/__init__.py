@@ -19,8 +19,10 @@ from pipeline.stages.session import ROLE_OF, Progress, Quiet, Report, Session, n
 from pipeline.stages.students import classifier, load_current_student, predictions
 from pipeline.stages.summaries import facets, summaries
 from pipeline.stages.taxonomy import generated_taxonomy, reviewed_taxonomy, selected_taxonomy, taxonomy, updated_taxonomy
+from pipeline.stages.written import written_examples
 
 __all__ = [
+    "PER_FACET",
     "ROLE_OF",
     "STAGES",
     "Progress",
@@ -50,10 +52,11 @@ STAGES: Mapping[str, tuple[Callable[[Session], tuple[int, int]], tuple[str, ...]
     "reviewed_taxonomy": (reviewed_taxonomy, ("updated_taxonomy",)),
     "selected_taxonomy": (selected_taxonomy, ("reviewed_taxonomy",)),
     "taxonomy": (taxonomy, ("selected_taxonomy",)),
-    "annotations": (annotations, ("taxonomy",)),
-    "labels": (labels, ("annotations",)),
-    "classifier": (classifier, ("labels", "embeddings")),
-    "predictions": (predictions, ("classifier",)),
+    "annotations": (annotations, ("taxonomy", "documents")),
+    "labels": (labels, ("annotations", "embeddings")),
+    "written_examples": (written_examples, ("labels",)),
+    "classifier": (classifier, ("labels", "written_examples", "embeddings")),
+    "predictions": (predictions, ("classifier", "embeddings")),
     "cascade": (cascade, ("predictions",)),
     "baseline": (baseline, ("taxonomy", "embeddings")),
     "evaluation": (evaluation, ("cascade", "baseline")),

@@ -6,7 +6,7 @@ from pipeline.annotation import Manner, apply_rules, find_evidence, rule_annotat
 from pipeline.errors import BudgetReachedError
 from pipeline.records import Annotator, Taxonomy
 from pipeline.rules import load_rules
-from pipeline.stages.asking import annotation_sample, ask, current_taxonomy, first_annotator, given_labels, pool_of, vote_annotators
+from pipeline.stages.asking import annotation_sample, ask, current_taxonomy, first_annotator, given_labels, in_scope, pool_of, vote_annotators
 from pipeline.stages.selection import active_batches
 from pipeline.stages.session import Session
 from pipeline.stages.trial import try_demonstrations
@@ -25,7 +25,7 @@ def annotations(session: Session) -> tuple[int, int]:
     session.store.save([annotator])
     session.store.mark_current(llm_annotator_id=annotator.annotator_id)
     made += _first_answers(session, present, annotator, manner)
-    wanted = [document.text_hash for document in annotation_sample(session)]
+    wanted = in_scope(session, annotation_sample(session))
     _apply_rules(session, present, wanted)
     if not session.stopped:
         made += _votes(session, present, annotator, wanted)
@@ -42,7 +42,7 @@ def expected_calls(session: Session, count: int) -> int:
 
 def _first_answers(session: Session, present: Taxonomy, annotator: Annotator, manner: Manner) -> int:
     if session.project.annotation.selection == "random":
-        return ask(session, present, annotator, manner, [document.text_hash for document in annotation_sample(session)], "labels", needed=True)
+        return ask(session, present, annotator, manner, in_scope(session, annotation_sample(session)), "labels", needed=True)
     pool, held = pool_of(session)
     made = ask(session, present, annotator, manner, held, "held-out labels", needed=True)
     for batch in active_batches(session, present, annotator, pool, held):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pipeline.annotation import Manner, annotate, annotate_by_level, held_out, llm_annotator, rule_annotator
+from pipeline.embedding import Matrix
 from pipeline.errors import BudgetReachedError, TaxonomyError
 from pipeline.records import Annotator, Document, Label, Outcome, Taxonomy
 from pipeline.rules import load_rules
@@ -20,6 +21,7 @@ __all__ = [
     "current_taxonomy",
     "first_annotator",
     "given_labels",
+    "in_scope",
     "is_held_out",
     "pool_of",
     "rule_labels",
@@ -30,8 +32,18 @@ __all__ = [
 def annotation_sample(session: Session) -> list[Document]:
     """Give the documents that the model is to label: others than the taxonomy came from, as far as there are enough.
 
-    Where they are chosen actively, they are the held-out ones and those that were asked about so far.
+    Where they are chosen actively, they are the held-out ones and those that were asked about so far. The first ones of each partition
+    are there beside, where the project asks for that.
     """
+    chosen = _chosen(session)
+    parted = session.project.partitions
+    if parted is None or not parted.labelled:
+        return chosen
+    there = {document.text_hash for document in chosen}
+    return chosen + session.store.texts([text for text in session.store.first_of_partitions(parted.labelled) if text not in there])
+
+
+def _chosen(session: Session) -> list[Document]:
     taxonomy, wanted = session.project.taxonomy.sample, session.project.annotation.sample
     if session.project.annotation.selection == "active":
         present = current_taxonomy(session)
@@ -40,6 +52,16 @@ def annotation_sample(session: Session) -> list[Document]:
         return session.store.texts([*held, *(text for text in pool if text in asked)])
     fresh = session.store.sample_texts(first=wanted, skip=taxonomy)
     return fresh + session.store.sample_texts(first=min(wanted - len(fresh), taxonomy)) if len(fresh) < wanted else fresh
+
+
+def in_scope(session: Session, documents: Sequence[Document]) -> list[str]:
+    """Give the texts of those documents that belong to the partitions that the run is about."""
+    scope = session.texts_in_scope()
+    texts = [document.text_hash for document in documents]
+    if scope is None:
+        return texts
+    there = set(scope)
+    return [text for text in texts if text in there]
 
 
 def current_taxonomy(session: Session) -> Taxonomy:
@@ -95,16 +117,24 @@ def rule_labels(session: Session, present: Taxonomy, wanted: Sequence[str]) -> l
 
 
 def answers(
-    session: Session, present: Taxonomy, annotator: Annotator, manner: Manner, documents: Sequence[Document], chat: Chat
+    session: Session,
+    present: Taxonomy,
+    annotator: Annotator,
+    manner: Manner,
+    documents: Sequence[Document],
+    chat: Chat,
+    vectors: Matrix | None = None,
 ) -> Iterator[Outcome[Label]]:
     """Let an annotator label documents in its manner; nothing is saved.
 
     Where prompts list what a document is offered alone, documents with like shortlists are asked about one after the other,
     so that a server computes anew only what differs.
+
+    :param vectors: of the documents (n, d); those of the store when absent.
     """
     if manner.top_down:
         return annotate_by_level(documents, taxonomy=present, annotator=annotator, chat=chat, project=session.project)
-    beside = besides(session, present, manner, [document.text_hash for document in documents])
+    beside = besides(session, present, manner, [document.text_hash for document in documents], vectors)
     if not manner.list_all:
         place = {category.category_id: number for number, category in enumerate(present.leaves)}
         documents = sorted(documents, key=lambda document: [place[one.category_id] for one in beside.offered[document.text_hash]])

@@ -1,168 +1,154 @@
-"""What must hold after each stage, and what a person should be warned of; any shell can run these."""
+"""The checks of each stage: what must hold of its rows, and what a person should be warned of; any shell can run them."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
+from pipeline.stages import PER_FACET, figure_checks, row_checks
+from pipeline.stages.check_rules import Finding, Rule
+from pipeline.stages.drift_checks import DRIFT_CHECKS
 from pipeline.stages.session import Session
-from pipeline.stages.summaries import sampled_summaries, written_facets
-from pipeline.taxonomy import relevance_warning
-from pipeline.text import name_key
 
-__all__ = ["CHECKS", "Rule"]
+__all__ = ["CHECKS", "Rule", "examine"]
 
-Found = tuple[bool, str]
-MOSTLY = 0.9
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A claim about a stage's rows; a broken blocking rule stops the stages after it."""
-
-    name: str
-    claim: str
-    blocking: bool
-    test: Callable[[Session], Found]
-
-
-def _one(session: Session, sql: str) -> Any:
-    return session.store.rows(sql)[0]
-
-
-def _ids_unique(session: Session) -> Found:
-    total, distinct, rejected = _one(
-        session, "select count(*), count(distinct doc_id), (select count(*) from rejects where stage = 'corpus') from documents where active"
-    )
-    return total == distinct, f"{total} documents with {distinct} ids; {rejected} rows rejected"
-
-
-def _vectors_complete(session: Session) -> Found:
-    missing = len(session.store.pending("embeddings", {"embedder_id": session.embedder.embedder_id}))
-    return missing == 0, f"{missing} texts without a vector"
-
-
-def _summaries_mostly(session: Session) -> Found:
-    failed, made = _one(
-        session,
-        "select (select count(*) from failures where stage = 'summaries'"
-        " and spec = (select value from current where key = 'summary_spec')),"
-        " (select count(*) from summaries where summary_spec = (select value from current where key = 'summary_spec'))",
-    )
-    return failed <= (1 - MOSTLY) * (failed + made), f"{made} summaries, {failed} failures"
-
-
-def _questions_written(session: Session) -> Found:
-    facets = written_facets(session)
-    said = "; ".join(f"{facet.name}: {facet.question} ({len(facet.examples)} examples, by {facet.source})" for facet in facets)
-    return all(facet.examples for facet in facets), said
-
-
-def _related(session: Session) -> Found:
-    found = [measure for measure in session.store.measures(session.store.current("selected_taxonomy_id") or "") if measure.metric == "relevance"]
-    if not found:
-        return True, "not measured"
-    warning = relevance_warning(found[0])
-    return warning is None, warning or f"relevance {found[0].value:.2f} (n = {found[0].n})"
-
-
-def _distinct_names(pointer: str) -> Callable[[Session], Found]:
-    def test(session: Session) -> Found:
-        names = [name_key(category.name) for category in session.store.taxonomy(session.store.current(pointer) or "").categories]
-        return len(names) == len(set(names)) >= 2, f"{len(names)} categories, {len(set(names))} different names"
-
-    return test
-
-
-def _cites_most(session: Session) -> Found:
-    taxonomy = session.store.taxonomy(session.store.current("taxonomy_id") or "")
-    cited = len({text for category in taxonomy.categories for text in category.members})
-    sampled = len(sampled_summaries(session))
-    return cited >= MOSTLY * sampled, f"{cited} of {sampled} sampled documents are cited by a category"
-
-
-def _labels_exist(session: Session) -> Found:
-    strange, total = _one(
-        session,
-        "select count(*) filter (where l.category_id is not null and c.category_id is null), count(*) from labels l"
-        " left join categories c on l.taxonomy_id = c.taxonomy_id and l.category_id = c.category_id",
-    )
-    return strange == 0, f"{strange} of {total} labels name a category that is not in their taxonomy"
-
-
-def _covered(session: Session) -> Found:
-    covered, total = _one(
-        session,
-        "select count(*) filter (where category_id is not null), count(*) from labels"
-        " where annotator_id = (select value from current where key = 'teacher_annotator_id')"
-        " and taxonomy_id = (select value from current where key = 'taxonomy_id')",
-    )
-    return total > 0 and covered >= MOSTLY * total, f"a category fits {covered} of {total} labelled documents"
-
-
-def _beats_majority(session: Session) -> Found:
-    student = session.store.student(session.store.current("classifier_id") or "")
-    given = Counter(label.category_id for label in session.store.labels(student.taxonomy_id, student.annotator_id) if label.category_id)
-    majority = max(given.values(), default=0) / max(1, given.total())
-    agreement = student.metrics["agreement"]
-    said = f"the teacher holds {agreement:.3f} of its predictions of unseen labels right; the most frequent category has {majority:.3f} of the labels"
-    return agreement > majority, said
-
-
-def _everything_predicted(session: Session) -> Found:
-    missing = len(session.store.pending("predictions", {"classifier_id": session.store.current("classifier_id") or ""}))
-    return missing == 0, f"{missing} documents without a prediction"
-
-
-def _promise_kept(session: Session) -> Found:
-    if session.project.annotation.promise is None:
-        return True, "nothing is promised"
-    rows = session.store.rows(
-        "select threshold, promised, delta, checked, correct, share from thresholds"
-        " where annotator_id = (select value from current where key = 'classifier_id')"
-    )
-    if not rows:
-        return False, "no threshold was learnt"
-    threshold, promised, delta, checked, correct, share = rows[0]
-    said = f"promised {promised:g} with confidence {1 - delta:g}: {share:.1%} taken from probability {threshold:.3f} on; {correct} of {checked} right"
-    return share > 0, said
-
-
-def _same_size(session: Session) -> Found:
-    compared = session.store.current("baseline_id")
-    if compared is None:
-        return True, "no gold labels, so no baseline"
-    sizes = [len(session.store.taxonomy(key).leaves) for key in (compared, session.store.current("taxonomy_id") or "")]
-    return sizes[0] == sizes[1], f"{sizes[0]} clusters for {sizes[1]} categories"
-
-
-def _not_below_baseline(session: Session) -> Found:
-    rows = session.store.rows(
-        "select subject, metric, value from evaluations where slice = 'all' and metric in ('ari', 'nmi')"
-        " and evaluation_id = (select value from current where key = 'evaluation_id')"
-    )
-    values = {(row[0], row[1]): row[2] for row in rows}
-    pairs = [(values.get(("student", metric)), values.get(("baseline", metric))) for metric in ("ari", "nmi")]
-    known = [(student, compared) for student, compared in pairs if student is not None and compared is not None]
-    said = ", ".join(f"{student:.3f} against {compared:.3f}" for student, compared in known) or "no gold labels to compare with"
-    return all(student >= compared for student, compared in known), f"student against baseline, ARI and NMI: {said}"
+RENAME = "Rename or merge one of them: linnaeus taxonomy export, then apply."
+SPOILT = "The tables were changed by hand or by an interrupted copy; see docs/how-to/resume-and-recover.md and run the stage again."
+MORE_LABELS = "Raise annotation.sample, or look at the candidates and at the categories that are mixed up (linnaeus students show)."
+CHECKS: Mapping[str, tuple[Rule, ...]] = {
+    "documents": (
+        Rule(
+            "ids_are_unique", "No two active documents have one id.",
+            "Give corpus.id a column that is unique, or leave it out so that ids are made from the content.", row_checks.ids_are_unique, True,
+        ),
+        Rule(
+            "few_rejects", "At most {rejected} of the rows that were read cannot be used.",
+            "Look at the table rejects, correct the corpus or corpus.text and corpus.format, and run again.", row_checks.few_rejects,
+        ),
+    ),
+    "embeddings": (
+        Rule(
+            "every_text_has_a_vector", "Every distinct text has a vector.", "Run the stage again; where the embedder is served, look at its server.",
+            row_checks.vectors_are_complete, True,
+        ),
+    ),
+    "facets": (
+        Rule(
+            "questions_are_written", "Each facet has a question with examples.",
+            "Write the question yourself: taxonomy.question and taxonomy.examples.", row_checks.questions_are_written,
+        ),
+    ),
+    "summaries": (
+        Rule(
+            "most_are_summarised", "At least {summarised} of the sample has a summary.",
+            "Look at the table failures; another model, a larger engine.context_tokens or a smaller annotation.max_words may help. Then run again.",
+            figure_checks.most_are_summarised,
+        ),
+    ),
+    "generated_taxonomy": (
+        Rule("first_names_differ", "No two categories have one name.", RENAME, row_checks.distinct_names("generated_taxonomy_id"), True),
+    ),
+    "updated_taxonomy": (
+        Rule("updated_names_differ", "No two categories have one name.", RENAME, row_checks.distinct_names("updated_taxonomy_id"), True),
+    ),
+    "reviewed_taxonomy": (
+        Rule("reviewed_names_differ", "No two categories have one name.", RENAME, row_checks.distinct_names("reviewed_taxonomy_id"), True),
+    ),
+    "selected_taxonomy": (
+        Rule(
+            "fits_the_use_case", "The corpus has to do with the use case.", "Check use_case, corpus.path and corpus.text.",
+            figure_checks.fits_the_use_case,
+        ),
+    ),
+    "taxonomy": (
+        Rule(
+            "cites_most_documents", "Categories cite at least {cited} of the sample.",
+            "Raise taxonomy.size.max or taxonomy.sample, or add what is missing: linnaeus taxonomy export, then apply.",
+            figure_checks.cites_most_documents,
+        ),
+    ),
+    "annotations": (
+        Rule("labels_exist", "Every label is a category of its taxonomy.", SPOILT, row_checks.labels_exist, True),
+        Rule(
+            "few_answers_fail", "At most {failed} of the documents asked about have no valid answer.",
+            "Look at the table failures and at the model server's log; what failed is asked again by the next run.", figure_checks.few_answers_fail,
+        ),
+    ),
+    "labels": (
+        Rule("teacher_labels_exist", "Every label is a category of its taxonomy.", SPOILT, row_checks.labels_exist, True),
+        Rule(
+            "most_are_covered", "At least {covered} of the labelled documents have a category.",
+            "Look at documents without one (labelled_documents where category is null); add a category, or lower annotation.abstain.",
+            figure_checks.most_are_covered,
+        ),
+        Rule(
+            "few_fit_nothing", "At most {other} of the labelled documents fit none of the categories.",
+            "The taxonomy lacks something: raise taxonomy.size.max, or add a category with linnaeus taxonomy export, then apply.",
+            figure_checks.few_fit_nothing,
+        ),
+    ),
+    "written_examples": (
+        Rule(
+            "examples_are_no_documents", "No text that a model wrote has a label or a prediction.", SPOILT,
+            row_checks.examples_are_no_documents, True,
+        ),
+    ),
+    "classifier": (
+        Rule(
+            "artefact_is_whole", "The files of the student in use have the checksum of its row.",
+            "Run the stage classifier again, which trains it anew, or go back: linnaeus students rollback.", row_checks.artefact_is_whole, True,
+        ),
+        Rule(
+            "beats_the_majority", "The student agrees with its teacher more than one answer for all would.", MORE_LABELS,
+            figure_checks.beats_the_majority,
+        ),
+    ),
+    "predictions": (
+        Rule(
+            "everything_is_predicted", "Every document has a prediction.", "Run the stages embeddings and predictions again.",
+            row_checks.everything_is_predicted, True,
+        ),
+        Rule(
+            "predictions_exist", "Every prediction is a category of the student's taxonomy.", SPOILT, row_checks.predictions_exist, True,
+        ),
+        Rule(
+            "few_abstained", "The student abstains on at most {abstained} of the documents.", f"{MORE_LABELS} Or allow more errors: certainty.risk.",
+            figure_checks.few_abstained,
+        ),
+        *DRIFT_CHECKS,
+    ),
+    "cascade": (
+        Rule(
+            "promise_is_kept", "Where an accuracy is promised, some of the student's labels keep it.",
+            "Raise annotation.promise.checks, or promise a lower accuracy.", figure_checks.promise_is_kept,
+        ),
+    ),
+    "baseline": (
+        Rule(
+            "same_size", "The baseline has as many clusters as the taxonomy has categories.", "Run the stage baseline again.", row_checks.same_size,
+        ),
+    ),
+    "evaluation": (
+        Rule(
+            "not_below_the_baseline", "The student's ARI and NMI are not below the baseline's.",
+            "Ask whether gold labels answer the use case; if they do, look at the taxonomy and raise annotation.sample.",
+            figure_checks.not_below_the_baseline,
+        ),
+        Rule(
+            "agrees_with_the_teacher", "The student agrees with the teacher on at least {agreement} of the held-out documents.", MORE_LABELS,
+            figure_checks.agrees_with_the_teacher,
+        ),
+        Rule(
+            "probabilities_hold", "The student's calibration error (ECE) is at most {calibration}, or no more than chance.",
+            "Give known labels of more documents (corpus.gold, annotation.known), and do not rely on a threshold until then.",
+            figure_checks.probabilities_hold,
+        ),
+    ),
+}  # fmt: skip
 
 
-CHECKS: Mapping[str, Rule] = {
-    "documents": Rule("ids_are_unique", "No two active documents have one id.", True, _ids_unique),
-    "embeddings": Rule("every_text_has_a_vector", "Every distinct text has a vector.", True, _vectors_complete),
-    "facets": Rule("questions_are_written", "Each facet has a question with examples.", False, _questions_written),
-    "summaries": Rule("most_are_summarised", "At least 90 % of the sample has a summary.", False, _summaries_mostly),
-    "generated_taxonomy": Rule("first_names_differ", "No two categories have one name.", True, _distinct_names("generated_taxonomy_id")),
-    "updated_taxonomy": Rule("updated_names_differ", "No two categories have one name.", True, _distinct_names("updated_taxonomy_id")),
-    "reviewed_taxonomy": Rule("reviewed_names_differ", "No two categories have one name.", True, _distinct_names("reviewed_taxonomy_id")),
-    "selected_taxonomy": Rule("fits_the_use_case", "The corpus has to do with the use case.", False, _related),
-    "taxonomy": Rule("cites_most_documents", "Categories cite at least 90 % of the sample.", False, _cites_most),
-    "annotations": Rule("labels_exist", "Every label is a category of its taxonomy.", True, _labels_exist),
-    "labels": Rule("most_are_covered", "A category fits at least 90 % of the labelled documents.", False, _covered),
-    "classifier": Rule("beats_the_majority", "The student agrees with its teacher more than one answer for all would.", False, _beats_majority),
-    "predictions": Rule("everything_is_predicted", "Every document has a prediction.", True, _everything_predicted),
-    "cascade": Rule("promise_is_kept", "Where an accuracy is promised, some of the student's labels keep it.", False, _promise_kept),
-    "baseline": Rule("same_size", "The baseline has as many clusters as the taxonomy has categories.", False, _same_size),
-    "evaluation": Rule("not_below_the_baseline", "The student's ARI and NMI are not below the baseline's.", False, _not_below_baseline),
-}
+def examine(rule: Rule, stage: str, session: Session) -> Finding:
+    """Test a rule; of what is done once a facet, for each, where it has to hold for all."""
+    if stage not in PER_FACET or len(session.project.facet_names) == 1:
+        return rule.test(session)
+    found = {facet: rule.test(session.view(facet)) for facet in session.project.facet_names}
+    said = "; ".join(f"{facet}: {one.said}" for facet, one in found.items())
+    figures = {f"{name}_of_{facet}": figure for facet, one in found.items() for name, figure in one.figures.items()}
+    return Finding(all(one.passed for one in found.values()), said, figures)

@@ -1,7 +1,7 @@
 """What a student learns from, gathered from the tables: labels that are not held out, documents that categories cite, all the others."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from pipeline.annotation import card_texts
 from pipeline.ids import content_id
-from pipeline.records import Label, Taxonomy
-from pipeline.stages.asking import current_taxonomy, is_held_out
-from pipeline.stages.known import known_labels
-from pipeline.stages.labels import cited_members
+from pipeline.records import Category, Label, Taxonomy
 from pipeline.stages.session import Session
-from pipeline.students import METHOD, TEXT_FEATURES, Inputs, Material, cited_labels, features_of, soft_labels
+from pipeline.stages.taught import taught_of
+from pipeline.stages.written import examples_of
+from pipeline.student_records import WrittenExample
+from pipeline.students import METHOD, READ_FEATURES, Inputs, Material, Offered, cited_labels, features_of, soft_labels
 
-__all__ = ["Lesson", "inputs_of", "lesson_of", "material_of"]
+__all__ = ["Lesson", "inputs_of", "label_probabilities", "lesson_of", "material_of", "offer_of"]
 
 
 @dataclass(frozen=True)
@@ -24,47 +24,70 @@ class Lesson:
     """What there is to learn from, by text hash, before any vector is read; its id is that of the student that comes of it."""
 
     present: Taxonomy
+    leaves: Sequence[Category]  # that are learnt: those with too few labels are left out
     teacher_id: str
     taught: Sequence[Label]
-    known: dict[str, str]  # documents whose category is known to be right
-    cited: dict[str, str]
+    known: Mapping[str, str]  # documents whose category is known to be right
+    cited: Mapping[str, str]
     more: Sequence[str]
     classifier_id: str
+    held_out: Sequence[str] = ()  # documents that students are measured on
+    written: Sequence[WrittenExample] = ()  # examples of rare categories, which are no documents
 
 
 def lesson_of(session: Session) -> Lesson:
     """Say what the student of the session's facet learns from."""
-    present, store, project = current_taxonomy(session), session.store, session.project
-    teacher = store.current("teacher_annotator_id") or ""
-    given = store.labels(present.taxonomy_id, teacher) if teacher else []
-    taught = [label for label in given if label.category_id is not None and not is_held_out(session, label.text_hash)]
-    asked = {label.text_hash for label in given}
-    cited = cited_members(session, present, asked)
-    more = _unlabelled(session, asked.union(cited))
-    there = {label.text_hash for label in taught}
-    known = {text: categories[0] for text, categories in known_labels(session, present).items() if text in there and len(categories) == 1}
+    found, project = taught_of(session), session.project
+    present, left_out, categories = found.present, found.left_out(project.rare), found.categories()
+    leaves = [category for category in present.leaves if category.category_id not in left_out]
+    taught = [label for label in found.labels if categories[label.text_hash] not in left_out]
+    known, cited = ({text: one for text, one in of.items() if one not in left_out} for of in (found.known, found.cited))
+    more = _unlabelled(session, {*found.asked, *found.cited})
+    written = examples_of(session, found)
     learnt = [[label.text_hash, label.category_id, None if label.probability is None else round(label.probability, 9)] for label in taught]
-    promised = [project.certainty.model_dump(mode="json"), project.annotation.mode, project.label_noise]
+    promised = [project.certainty.model_dump(mode="json"), project.annotation.mode, project.label_noise, project.chosen_by]
     settings = [*(student.model_dump(mode="json") for student in project.students), *promised]
-    about: list[Any] = [METHOD, present.taxonomy_id, card_texts(present.leaves), learnt, sorted(known.items()), cited, more]
+    about: list[Any] = [METHOD, present.taxonomy_id, card_texts(leaves), learnt, sorted(known.items()), cited, more]
+    about += [sorted([one.example_id, one.annotated_id or ""] for one in written), project.rare.least] if written else []
     key = content_id("student", [*about, session.embedder.embedder_id, settings, project.seed])
-    return Lesson(present, teacher, taught, known, cited, more, key)
+    return Lesson(present, leaves, found.teacher_id, taught, known, cited, more, key, found.held_out, written)
 
 
 def material_of(session: Session, lesson: Lesson) -> Material:
     """Read what a lesson names: vectors, and texts and metadata where a candidate looks at them."""
-    leaves = lesson.present.leaves
+    leaves = lesson.leaves
     categories = tuple(category.category_id for category in leaves)
     labelled = inputs_of(session, [label.text_hash for label in lesson.taught])
     return Material(
         categories=categories,
         labelled=labelled,
-        soft=soft_labels(categories, [_probabilities(label, lesson.known.get(label.text_hash)) for label in lesson.taught]),
+        soft=soft_labels(categories, [label_probabilities(label, lesson.known.get(label.text_hash)) for label in lesson.taught]),
         weights=np.ones(len(lesson.taught)),
         cited=inputs_of(session, list(lesson.cited)),
         cited_soft=cited_labels(categories, list(lesson.cited.values())),
         unlabelled=inputs_of(session, lesson.more),
         cards=session.embedder.embed(card_texts(leaves)),
+    )
+
+
+def offer_of(session: Session, lesson: Lesson) -> Offered | None:
+    """Read the examples that a model wrote, with what they are judged by; None where there are none.
+
+    The labels of documents that the writer was shown say nothing of whether its examples help, and no example may copy a document that is.
+    """
+    written = lesson.written
+    if not written:
+        return None
+    embedder, wanted = session.embedder, features_of(session.project.students)
+    texts, shown = [one.text or "" for one in written], {text for one in written for text in one.shown}
+    copies = session.store.active_hashes(sorted({one.text_hash or "" for one in written}.difference(lesson.held_out)))
+    return Offered(
+        inputs=Inputs(embedder.embed(texts), texts if wanted & set(READ_FEATURES) else (), [{} for _ in texts] if "metadata" in wanted else ()),
+        asked=[one.category_id for one in written],
+        annotated=[one.annotated_id for one in written],
+        judged=np.array([label.text_hash not in shown for label in lesson.taught], dtype=bool),
+        strangers=session.store.vectors(embedder.embedder_id, [*lesson.held_out, *copies]),
+        most=session.project.rare.least,
     )
 
 
@@ -76,10 +99,10 @@ def inputs_of(session: Session, hashes: Sequence[str], *, features: set[str] | N
     """
     wanted = features_of(session.project.students) if features is None else features
     vectors = session.store.vectors(embedder_id or session.embedder.embedder_id, hashes)
-    if not hashes or not wanted & {*TEXT_FEATURES, "metadata"}:
+    if not hashes or not wanted & {*READ_FEATURES, "metadata"}:
         return Inputs(vectors)
     documents = session.store.texts(hashes)
-    texts = [document.text for document in documents] if wanted & set(TEXT_FEATURES) else ()
+    texts = [document.text for document in documents] if wanted & set(READ_FEATURES) else ()
     return Inputs(vectors, texts, [document.metadata for document in documents] if "metadata" in wanted else ())
 
 
@@ -90,7 +113,8 @@ def _unlabelled(session: Session, labelled: set[str]) -> list[str]:
     return [text for text in texts if text not in labelled][:most]
 
 
-def _probabilities(label: Label, known: str | None) -> dict[str, float]:
+def label_probabilities(label: Label, known: str | None) -> dict[str, float]:
+    """Give the probability of each category by a label; all of it to the category that is known to be right, where one is."""
     if known is not None:
         return {known: 1.0}
     if label.scores is None:

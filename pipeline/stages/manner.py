@@ -56,13 +56,17 @@ def demonstrations_shown(session: Session, present: Taxonomy) -> int:
     return wanted if isinstance(wanted, int) else 0
 
 
-def besides(session: Session, present: Taxonomy, manner: Manner, hashes: Sequence[str]) -> Beside:
-    """Choose for each text what it is offered and what stands beside it; empty in the plain manner."""
+def besides(session: Session, present: Taxonomy, manner: Manner, hashes: Sequence[str], vectors: np.ndarray | None = None) -> Beside:
+    """Choose for each text what it is offered and what stands beside it; empty in the plain manner.
+
+    :param vectors: of the texts (n, d); those of the store when absent.
+    """
     if not manner.offered and not manner.demonstrations:
         return Beside()
     members = _members(session, present, MEMBERS)
     source = content_id("beside", [session.embedder.embedder_id, present.taxonomy_id])  # the taxonomy says which documents it cites
-    vectors, leaves = session.store.vectors(session.embedder.embedder_id, list(hashes)), present.leaves
+    leaves = present.leaves
+    vectors = session.store.vectors(session.embedder.embedder_id, list(hashes)) if vectors is None else vectors
     offered: dict[str, tuple[Category, ...]] = {}
     if manner.offered:
         ranks = _ranks(session, leaves, vectors, members)

@@ -21,7 +21,7 @@ ENGLISH = 4.0  # characters a token, where no call has told
 NOMINAL = {"embedded": (80.0, 16.0), "vllm": (5000.0, 1000.0), "url": (1000.0, 200.0)}
 STAGES_OF = {
     "facet": "facets", "summarise": "summaries", "generate": "generated_taxonomy", "update": "updated_taxonomy", "review": "reviewed_taxonomy",
-    "select": "selected_taxonomy", "describe": "taxonomy", "annotate": "annotations", "baseline": "baseline",
+    "select": "selected_taxonomy", "describe": "taxonomy", "annotate": "annotations", "write": "written_examples", "baseline": "baseline",
 }  # fmt: skip
 FEWEST = 5  # calls from which they say anything of others
 

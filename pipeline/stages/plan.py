@@ -11,13 +11,14 @@ from pipeline.corpus import make_documents, read_rows
 from pipeline.prompts import load_prompt
 from pipeline.records import Document
 from pipeline.stages.annotations import expected_calls
-from pipeline.stages.asking import annotation_sample
+from pipeline.stages.asking import annotation_sample, current_taxonomy
 from pipeline.stages.candidates import candidate_numbers, minibatch_starts
 from pipeline.stages.kept import kept_taxonomy
 from pipeline.stages.overview import plan_comparison
 from pipeline.stages.pace import TURN, Pace, Shape, characters_a_token
 from pipeline.stages.probe import AskingStage, Probe, pending_of, run_probe, unanswered
 from pipeline.stages.session import ROLE_OF, Session
+from pipeline.stages.written import missing_examples
 from pipeline.taxonomy import facet_id
 
 __all__ = ["Cap", "Plan", "plan"]
@@ -27,8 +28,11 @@ FRAME = 6  # tokens of the delimiters around a document
 NAMED_TEXT, CLUSTER_TEXT = 6, 10  # texts shown of each group, and of each cluster of the baseline
 CATEGORY = 70  # characters of a category's line, where the taxonomy is not known yet
 ASKING = (
-    "facets", "summaries", "generated_taxonomy", "updated_taxonomy", "reviewed_taxonomy", "selected_taxonomy", "taxonomy", "annotations", "baseline",
+    "facets", "summaries", "generated_taxonomy", "updated_taxonomy", "reviewed_taxonomy", "selected_taxonomy", "taxonomy", "annotations",
+    "written_examples", "baseline",
 )  # fmt: skip
+RARE_SHARE = 0.25  # of the categories, that have few labels, where there are no labels yet
+WRITTEN = "each is written, then labelled; "
 BEYOND = "one question a document, and some in another order or as votes; "
 CARD_QUESTIONS = 6  # about one category
 # Rows a second of what asks no model, where no run has told.
@@ -109,7 +113,11 @@ def _counts(session: Session, total: int) -> dict[str, _Count]:
         if labels.rows and (more := expected_calls(session, labels.rows)):
             labels = _Count(labels.rows, labels.calls + more, labels.note + BEYOND)
         clusters = len(kept.categories) if compared and session.store.current("baseline_id") is None else 0
-        return dict.fromkeys(ASKING, _Count(0, 0)) | {"annotations": labels, "baseline": _Count(clusters, clusters)}
+        return dict.fromkeys(ASKING, _Count(0, 0)) | {
+            "annotations": labels,
+            "written_examples": _written(session, labels.rows),
+            "baseline": _Count(clusters, clusters),
+        }
     size, passes, facets = _most_categories(session, total), len(candidate_numbers(session)), len(project.facet_names)
     starts = minibatch_starts(session, sample)
     later, hashes = sample - min(sample, starts.step), session.store.sample_hashes(first=sample)
@@ -126,6 +134,7 @@ def _counts(session: Session, total: int) -> dict[str, _Count]:
         "selected_taxonomy": _Count(facets, judged if passes > 1 else 0, "one question a document and candidate, and the judge's; "),
         "taxonomy": _Count(facets, CARD_QUESTIONS * size * facets if project.taxonomy.cards else 0, f"about {CARD_QUESTIONS} questions a category; "),
         "annotations": _Count(wanted * facets, (wanted + more) * facets, BEYOND if more else ""),
+        "written_examples": _expected_examples(session, size * facets),
         "baseline": _Count(size, size, "one question a category, as many as there are groups; ") if compared else _Count(0, 0),
     }
 
@@ -134,6 +143,22 @@ def _missing(session: Session, stage: AskingStage, hashes: list[str]) -> _Count:
     pending = pending_of(session, stage, hashes)
     calls = unanswered(session, stage, pending)
     return _Count(len(pending), calls, f"{len(pending) - calls} of {len(pending)} answers are in the ledger; " if calls < len(pending) else "")
+
+
+def _written(session: Session, unlabelled: int) -> _Count:
+    """Count the examples of rare categories that are missing: exactly where all labels are there."""
+    if not session.project.rare.written:
+        return _Count(0, 0)
+    if unlabelled or not session.store.current("teacher_annotator_id"):
+        return _expected_examples(session, len(current_taxonomy(session).leaves))
+    unwritten, unjudged = missing_examples(session)
+    return _Count(unwritten + unjudged, 2 * unwritten + unjudged, WRITTEN)
+
+
+def _expected_examples(session: Session, categories: int) -> _Count:
+    """Guess how many examples of rare categories there will be."""
+    count = session.project.rare.written * round(RARE_SHARE * categories)
+    return _Count(count, 2 * count, f"{WRITTEN}{RARE_SHARE:.0%} of the categories taken as rare; ") if count else _Count(0, 0)
 
 
 def _unwritten(session: Session) -> int:
@@ -170,6 +195,7 @@ def _shapes(session: Session, looked: list[Document], total: int, per_token: flo
         "selected_taxonomy": Shape(options, FRAME + min(length, 60.0), 3.0),
         "taxonomy": Shape(fixed("tell_apart"), FRAME + min(length, 60.0), 8.0),
         "annotations": Shape(options, FRAME + length, 3.0),
+        "written_examples": Shape(fixed("example"), FRAME + 8 * min(length, 40.0), min(length, 60.0)),
         "baseline": Shape(fixed("name_cluster"), FRAME + CLUSTER_TEXT * min(length, 60.0), 40.0),
     }
 

@@ -5,13 +5,14 @@ import copy
 import os
 import time
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pipeline.call_records import StageServing
+from pipeline.embedder_settings import EmbedderName
 from pipeline.embedding import Embedder, open_embedder
 from pipeline.embedding.served import ServedEmbedder
 from pipeline.serving import Chat, OpenAIChat, Spending, open_chat
@@ -24,8 +25,8 @@ __all__ = ["ROLE_OF", "Progress", "Quiet", "Report", "Session", "new_run_id", "o
 # Whose model a stage asks.
 ROLE_OF: Mapping[str, Role] = {
     "facets": "generator", "summaries": "generator", "generated_taxonomy": "generator", "updated_taxonomy": "generator",
-    "reviewed_taxonomy": "generator", "selected_taxonomy": "generator", "taxonomy": "generator", "annotations": "annotator", "cascade": "annotator",
-    "baseline": "generator",
+    "reviewed_taxonomy": "generator", "selected_taxonomy": "generator", "taxonomy": "generator", "annotations": "annotator",
+    "written_examples": "generator", "cascade": "annotator", "baseline": "generator",
 }  # fmt: skip
 T = TypeVar("T")
 R = TypeVar("R")
@@ -87,6 +88,7 @@ class Session:
 
     :param chat: answers instead of the project's engines.
     :param embedder: embeds instead of the project's embedder.
+    :param partitions: those that the run is about; all when empty.
     """
 
     def __init__(
@@ -98,12 +100,15 @@ class Session:
         progress: Progress | None = None,
         chat: Chat | None = None,
         embedder: Embedder | None = None,
+        partitions: Sequence[str] = (),
     ) -> None:
         """Open the store; the model and the embedder wait for the first question and the first text."""
         self.project = self.whole = project  # a facet's view has a project of its own
         self.facet = MAIN
+        self.sampled_first: tuple[str, ...] | None = None  # not None where a proposal is made aside
         self.folder = folder or project_state(project)
         self.run_id = run_id or new_run_id()
+        self.partitions = tuple(partitions)
         self.progress: Progress = progress or Quiet()
         self.store = Store.open(self.folder)
         StoreLedger(self.store).recover()  # what a killed run had noted and not recorded
@@ -162,6 +167,10 @@ class Session:
             self._stack.callback(opened.close)
         return opened
 
+    def embedder_called(self, name: EmbedderName) -> Embedder:
+        """Give an embedder of this machine by its name: the session's own where the project names that one."""
+        return self.embedder if name == self.project.embedder else open_embedder(name)
+
     def view(self, facet: str) -> "Session":
         """Give the session as one facet sees it: its use case, its taxonomy settings, its pointers; all else is shared."""
         if facet == self.facet:
@@ -170,7 +179,21 @@ class Session:
         view = copy.copy(self)
         view.facet, view.project = facet, self.whole.facet(facet)
         view.store = self.store.of_facet("" if facet == MAIN else facet)
+        if self.sampled_first is not None:
+            view.store = view.store.set_aside(self.sampled_first)
         return view
+
+    def aside(self, foremost: Sequence[str]) -> "Session":
+        """Give the session with pointers of its own, so that a taxonomy is made beside the one in use, from other documents first."""
+        _ = self.embedder, self._spending
+        view = copy.copy(self)
+        view.store = self.store.set_aside(foremost)
+        view.sampled_first = tuple(foremost)
+        return view
+
+    def texts_in_scope(self) -> list[str] | None:
+        """Give the texts of the partitions that the run is about; None where it is about all."""
+        return self.store.partition_hashes(self.partitions) if self.partitions else None
 
     def served(self, stage: str) -> list[StageServing]:
         """Give what was asked of each model since the last time, and how busy its server was kept; for a stage that has just run."""
@@ -184,6 +207,11 @@ class Session:
             for chat in self._chats.values()
             if (now := chat.measured()).questions
         ]  # fmt: skip
+
+    @property
+    def tokens(self) -> int:
+        """Give the tokens that the run has spent so far."""
+        return self._spending.tokens
 
     def stop(self, reason: str) -> None:
         """Note that the run has reached its budget and goes on with what there is."""

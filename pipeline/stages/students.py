@@ -13,11 +13,13 @@ from pipeline.embedding import Matrix
 from pipeline.errors import ArtefactError, TrainingError
 from pipeline.ids import content_id
 from pipeline.records import Document, Label, Student
-from pipeline.stages.learning import Lesson, lesson_of, material_of
+from pipeline.settings import MAIN
+from pipeline.stages.drift import measure_drift
+from pipeline.stages.learning import Lesson, lesson_of, material_of, offer_of
 from pipeline.stages.moved_on import named_at_present
 from pipeline.stages.promotion import decide, load_stored_student
 from pipeline.stages.session import Session
-from pipeline.student_records import StudentTrial
+from pipeline.student_records import Doubt, StudentTrial
 from pipeline.students import (
     Inputs,
     Learnt,
@@ -30,6 +32,7 @@ from pipeline.students import (
     learn,
     load_student,
     save_student,
+    to_relabel,
 )
 
 __all__ = ["classifier", "load_current_student", "predictions"]
@@ -53,19 +56,20 @@ def classifier(session: Session) -> tuple[int, int]:
 
 
 def predictions(session: Session) -> tuple[int, int]:
-    """Let the student in use label every document."""
+    """Let the student in use label every document, and compare each part of the corpus with those before it."""
     classifier_id, embedder_id = session.store.current("classifier_id"), session.embedder.embedder_id
     if classifier_id is None:
         raise TrainingError("There is no student yet; run the stage classifier first.")
     student = load_current_student(session)
-    pending = len(session.store.pending("predictions", {"classifier_id": classifier_id}))
-    batches = session.store.iter_unpredicted(classifier_id, embedder_id, SCORE_BATCH)
+    pending = len(session.store.pending("predictions", {"classifier_id": classifier_id}, among=session.texts_in_scope()))
+    batches = session.store.iter_unpredicted(classifier_id, embedder_id, SCORE_BATCH, session.partitions or None)
     for hashes, vectors in session.progress.track(batches, total=pending, what="predictions", size=lambda batch: len(batch[0])):
         documents = session.store.texts(hashes) if student.needs_text or student.needs_metadata else []
         inputs = _inputs(vectors, documents)
         found = student.probabilities(inputs)
         ids, more = _predicted(found, inputs, student)
         session.store.save_predictions(classifier_id, hashes, ids, found.max(axis=1), **more)
+    measure_drift(session)
     return pending, session.store.counts()["texts"]
 
 
@@ -78,7 +82,8 @@ def load_current_student(session: Session) -> LoadedStudent:
     """
     classifier_id = session.store.current("classifier_id")
     if classifier_id is None:
-        raise TrainingError(f"Project {session.project.name} has no student yet; run `linnaeus run {session.project.name}` first.")
+        whose = "" if session.facet == MAIN else f" of its facet {session.facet}"
+        raise TrainingError(f"Project {session.project.name} has no student{whose} yet; run `linnaeus run {session.project.name}` first.")
     return named_at_present(session, load_stored_student(session, classifier_id))
 
 
@@ -93,19 +98,19 @@ def _is_whole(folder: Path, sha256: str) -> bool:
 
 def _train(session: Session, lesson: Lesson, folder: Path) -> None:
     project, key = session.project, lesson.classifier_id
+    _enough(lesson, len(lesson.leaves), folds=project.student.folds)
     material = material_of(session, lesson).used()
-    if len(material.categories) < 2 or len(material.labelled) < 2 * project.student.folds:
-        raise TrainingError(
-            f"A student needs labels of at least 2 categories and at least {2 * project.student.folds} labelled documents; there are"
-            f" {len(material.labelled)} of {len(material.categories)}. Raise annotation.sample, or see the table failures."
-        )
+    _enough(lesson, len(material.categories), folds=project.student.folds)
     session.progress.status(f"student: trying {len(project.students)} candidates on {len(material.labelled)} labels")
     learnt = learn(
         material, candidates_of(project.students, unlabelled=len(material.unlabelled) > 0), folds=project.student.folds, seed=project.seed,
-        doubt=project.label_noise == "try", trusted=np.array([label.text_hash in lesson.known for label in lesson.taught]),
+        measure=project.chosen_by, doubt=project.label_noise == "try", trusted=np.array([label.text_hash in lesson.known for label in lesson.taught]),
+        offered=offer_of(session, lesson),
     )  # fmt: skip
     if learnt.cleaning is not None:
         session.progress.status(learnt.cleaning.reason)
+    if learnt.written is not None:
+        session.progress.status(learnt.written.reason)
     choice = learnt.choice
     session.progress.status(choice.reason)
     about = _about(session, lesson, material, learnt)
@@ -125,6 +130,18 @@ def _train(session: Session, lesson: Lesson, folder: Path) -> None:
     with session.store.writer():
         session.store.save([student])
         session.store.save(trials)
+        session.store.save(_doubts(lesson, material, learnt))
+
+
+def _doubts(lesson: Lesson, material: Material, learnt: Learnt) -> list[Doubt]:
+    """List the labels that are probably wrong, for people to look at; none where nothing was doubted."""
+    if learnt.cleaning is None:
+        return []
+    found = learnt.cleaning.suspicion
+    return [
+        Doubt(lesson.taught[place].text_hash, lesson.classifier_id, material.categories[found.labels[place]], float(found.quality[place]))
+        for place in to_relabel(found)
+    ]
 
 
 def _about(session: Session, lesson: Lesson, material: Material, learnt: Learnt) -> dict[str, Any]:
@@ -146,6 +163,7 @@ def _about(session: Session, lesson: Lesson, material: Material, learnt: Learnt)
         "categories": list(material.categories), "names": [names[one] for one in material.categories],
         "parents": [_path(one, above, names) for one in material.categories],
         **chosen_facts(choice),
+        "written_examples": _written(learnt),
         "label_noise": {"way": learnt.cleaning.way, "reason": learnt.cleaning.reason} if learnt.cleaning else None,
         "certainty": certainty.as_settings(),
         "calibration": {
@@ -176,10 +194,32 @@ def _about(session: Session, lesson: Lesson, material: Material, learnt: Learnt)
     }  # fmt: skip
 
 
+def _written(learnt: Learnt) -> dict[str, Any] | None:
+    """Say what came of the examples that a model wrote, where there were any."""
+    trial = learnt.written
+    if trial is None:
+        return None
+    return {
+        "used": trial.used, "reason": trial.reason, "kept": len(trial.written), "offered": len(trial.offered.asked), "refused": trial.written.refused,
+        "macro_f1_without": trial.without, "macro_f1_with": trial.beside, "n": trial.n,
+    }  # fmt: skip
+
+
 def _applying(labels: Sequence[Label], categories: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Lay out all categories that the teacher gave each document, (n, k)."""
     given = [{label.category_id, *label.also} for label in labels]
     return np.array([[category in some for category in categories] for some in given], dtype=bool)
+
+
+def _enough(lesson: Lesson, categories: int, *, folds: int) -> None:
+    if categories >= 2 and len(lesson.taught) >= 2 * folds:
+        return
+    left_out = len(lesson.present.leaves) - len(lesson.leaves)
+    few = f", and {left_out} categories are left out for having fewer labels than rare.fewest" if left_out else ""
+    raise TrainingError(
+        f"A student needs labels of at least 2 categories and at least {2 * folds} labelled documents; there are"
+        f" {len(lesson.taught)} of {categories}{few}. Raise annotation.sample, or see the table failures."
+    )
 
 
 def _path(category_id: str, above: Mapping[str, str | None], names: Mapping[str, str]) -> list[str]:

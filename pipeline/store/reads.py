@@ -25,13 +25,18 @@ DOCUMENT = "doc_id, text_hash, text, source, metadata, gold"
 class Reads(LabelReads):
     """Read texts, derived rows and pointers."""
 
+    foremost: Sequence[str] = ()  # texts that come first in samples, before those of the seeded order
+
     def sample_texts(self, first: int, skip: int = 0) -> list[Document]:
         """Give one document of each distinct active text, in the seeded order: `first` of them after `skip`."""
+        if self.foremost:
+            return self.texts(self.sample_hashes(first + skip)[skip:])
         return [document(row) for row in self.rows(SAMPLE, [first, skip])]
 
     def sample_hashes(self, first: int) -> list[str]:
         """Give the first distinct active texts in the seeded order, by their hashes."""
-        return [row[0] for row in self.rows(SAMPLE_HASHES, [first])]
+        rest = [row[0] for row in self.rows(SAMPLE_HASHES, [first])]
+        return list(dict.fromkeys([*self.foremost, *rest]))[:first]
 
     def active_hashes(self, among: Sequence[str]) -> list[str]:
         """Give those of some texts that an active document has, in the order given."""

@@ -1,8 +1,16 @@
 """The reference of tables and views, written from the comments that are in the database itself."""
 
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import duckdb
+
+from pipeline.store import schema
 from pipeline.store.store import Store
 
-__all__ = ["tables_reference"]
+__all__ = ["Column", "described_columns", "tables_reference"]
 
 HEADER = """# Tables and views
 
@@ -16,6 +24,26 @@ NAMES = {
     "Tables": "select table_name, comment from duckdb_tables() where not internal order by table_name",
 }
 DESCRIBED = "select table_name, column_name, data_type, comment from duckdb_columns() where not internal order by table_name, column_index"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table or view, as the database describes it."""
+
+    name: str
+    type: str
+    comment: str
+
+
+@cache
+def described_columns() -> Mapping[str, tuple[Column, ...]]:
+    """Give the columns of every table and view that this version of the code makes, by its name; no store is opened for it."""
+    found: dict[str, tuple[Column, ...]] = {}
+    with contextlib.closing(duckdb.connect(":memory:")) as connection:
+        schema.migrate(connection)
+        for table, column, kind, comment in connection.execute(DESCRIBED).fetchall():
+            found[table] = (*found.get(table, ()), Column(column, kind, comment or ""))
+    return found
 
 
 def tables_reference(store: Store) -> str:

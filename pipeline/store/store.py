@@ -2,14 +2,16 @@
 
 import contextlib
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from pipeline.errors import StoreError
+from pipeline.settings import ASIDE
 from pipeline.store import schema
-from pipeline.store.run_reads import RunReads
+from pipeline.store.drift_reads import DriftReads
 from pipeline.store.writes import Writes
 
 __all__ = ["Store"]
@@ -18,7 +20,7 @@ __all__ = ["Store"]
 READ_ONLY: dict[str, Any] = {"enable_external_access": False, "lock_configuration": True}
 
 
-class Store(RunReads, Writes):
+class Store(DriftReads, Writes):
     """Save and read everything of one project; `reader`, `writer` and `publish` are in `warehouse.py`."""
 
     @classmethod
@@ -43,6 +45,12 @@ class Store(RunReads, Writes):
         """Give the same store with the pointers of one facet."""
         view = copy.copy(self)
         view.facet = name
+        return view
+
+    def set_aside(self, foremost: Sequence[str]) -> "Store":
+        """Give the same store with pointers beside those in use, and with some texts first in its samples."""
+        view = self.of_facet(f"{ASIDE}/{self.facet}".rstrip("/"))
+        view.foremost = tuple(foremost)
         return view
 
     def query(self, sql: str, *, limit: int = 1000) -> tuple[list[str], list[tuple[Any, ...]]]:

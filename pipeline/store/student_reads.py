@@ -1,27 +1,38 @@
 """What a store can be asked about students: which there are, what they predict, what still lacks a prediction."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
+
 from pipeline.errors import StoreError
 from pipeline.records import Student
-from pipeline.store.reads import Reads, Vectors, matrix
+from pipeline.store.partition_reads import PartitionReads
+from pipeline.store.reads import Vectors, matrix
 from pipeline.store.tables import from_json
-from pipeline.student_records import Promotion, StudentTrial
+from pipeline.student_records import Promotion, StudentTrial, WrittenExample
 
 __all__ = ["StudentReads"]
 
 
-class StudentReads(Reads):
+class StudentReads(PartitionReads):
     """Read students, their predictions and the decisions about them."""
 
-    def iter_unpredicted(self, classifier_id: str, embedder_id: str, batch: int) -> Iterator[tuple[list[str], Vectors]]:
-        """Give the hashes and vectors of active texts without a prediction, at most `batch` at a time, by text hash."""
+    def iter_unpredicted(
+        self, classifier_id: str, embedder_id: str, batch: int, partitions: Sequence[str] | None = None
+    ) -> Iterator[tuple[list[str], Vectors]]:
+        """Give the hashes and vectors of active texts without a prediction, at most `batch` at a time, by text hash.
+
+        :param partitions: those whose texts are wanted; all texts when absent.
+        """
         after = ""
         while True:
             with self.reader() as connection:
-                found = connection.sql(UNPREDICTED, params=[embedder_id, after, classifier_id, batch]).to_arrow_table()
+                found = connection.sql(
+                    UNPREDICTED, params=[embedder_id, after, partitions is None, list(partitions or ()), classifier_id, batch]
+                ).to_arrow_table()
             if not found.num_rows:
                 return
             hashes = found["text_hash"].to_pylist()
@@ -58,7 +69,24 @@ class StudentReads(Reads):
 
     def student_trials(self, classifier_id: str) -> list[StudentTrial]:
         """List how the candidates did from which a student was chosen, the best first."""
-        return [StudentTrial(*[*row, from_json(settings)]) for *row, settings in self.rows(TRIALS, [classifier_id])]
+        return [StudentTrial(*[*row[:-2], from_json(row[-2]), row[-1]]) for row in self.rows(TRIALS, [classifier_id])]
+
+    def missing_examples(self, among: Sequence[str]) -> list[str]:
+        """List those of some ids of written examples that have no row, in the order given."""
+        return [row[0] for row in self.rows(MISSING_EXAMPLES, wanted=_wanted_examples(among))]
+
+    def written_examples(self, among: Sequence[str]) -> list[WrittenExample]:
+        """Give the written examples with some ids, in their order, missing ones left out."""
+        return [_example(row) for row in self.rows(WRITTEN, wanted=_wanted_examples(among))]
+
+
+def _example(row: Sequence[Any]) -> WrittenExample:
+    found = dict(zip(EXAMPLE, row, strict=True))
+    return WrittenExample(**found | {"shown": tuple(found["shown"] or ())})
+
+
+def _wanted_examples(ids: Sequence[str]) -> pa.Table:
+    return pa.table({"example_id": pa.array(ids, pa.string()), "position": pa.array(range(len(ids)), pa.int64())})
 
 
 def _student(row: Sequence[Any]) -> Student:
@@ -69,7 +97,7 @@ def _student(row: Sequence[Any]) -> Student:
 UNPREDICTED = """
 select text_hash, vector from embeddings
 where embedder_id = ? and text_hash > ?
-    and text_hash in (select text_hash from documents where active)
+    and text_hash in (select text_hash from documents where active and (? or list_contains(?::varchar[], partition)))
     and text_hash not in (select text_hash from predictions where classifier_id = ?)
 order by text_hash limit ?
 """
@@ -80,6 +108,12 @@ select classifier_id, previous_id, facet, promoted, decided_by, reason, created_
 order by created_at desc, rowid desc
 """
 TRIALS = """
-select classifier_id, candidate, chosen, agreement, low, high, n, log_loss, seconds, settings from student_trials
+select classifier_id, candidate, chosen, agreement, low, high, n, log_loss, seconds, settings, macro_f1 from student_trials
 where classifier_id = ? order by agreement desc, candidate
 """
+MISSING_EXAMPLES = """
+select example_id from wanted
+where not exists (select 1 from written_examples where written_examples.example_id = wanted.example_id) order by position
+"""
+EXAMPLE = [field.name for field in fields(WrittenExample)]
+WRITTEN = f"select {', '.join(EXAMPLE)} from wanted join written_examples using (example_id) order by position"  # noqa: S608 - names of fields

@@ -4,8 +4,6 @@ A table is described once: its columns in order, the keys by which a row is repl
 Table and column names in SQL come from here or from constants, values are always bound.
 """
 
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -13,11 +11,11 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.call_records import Call, ExamResult, PlannedStage, StageServing
-from pipeline.ids import canonical_json
 from pipeline.records import Annotator, Change, Evaluation, Facet, Label, Measure, Prediction, Reject, Student, Summary
+from pipeline.store.json_columns import from_json, to_json
 from pipeline.store.warehouse import Connection
-from pipeline.student_records import Promotion, StudentTrial
-from pipeline.trust_records import AnnotatorQuality, CurvePoint, Threshold
+from pipeline.student_records import Doubt, Promotion, StudentTrial, WrittenExample
+from pipeline.trust_records import AnnotatorQuality, CurvePoint, Drift, Threshold
 
 __all__ = [
     "LISTS",
@@ -57,7 +55,7 @@ def text_columns(*names: str) -> dict[str, pa.DataType]:
     return dict.fromkeys(names, STR)
 
 
-DOCUMENT_COLUMNS = text_columns("doc_id", "text_hash", "text", "source", "metadata", "gold", "order_key") | {
+DOCUMENT_COLUMNS = text_columns("doc_id", "text_hash", "text", "source", "metadata", "gold", "order_key", "partition") | {
     "words": INT,
     "last_seen": TIME,
 }
@@ -104,6 +102,14 @@ STUDENT_COLUMNS = text_columns("classifier_id", "taxonomy_id", "annotator_id", "
 PREDICTION_COLUMNS = text_columns("text_hash", "classifier_id", "category_id", "alternatives") | {
     "probability": REAL, "also": pa.list_(STR), "members": pa.list_(STR), "abstained": FLAG, "novelty": REAL,
 }  # fmt: skip
+DRIFT_COLUMNS = (
+    text_columns("classifier_id", "part", "changes", "inputs")
+    | dict.fromkeys(("documents", "before", "judged"), INT)
+    | dict.fromkeys(("distance", "distance_by_chance", "strangers", "strangers_before", "strangers_by_chance"), REAL)
+    | {"probability": REAL, "probability_before": REAL, "agreement": REAL, "created_at": TIME}
+)
+WRITTEN = ("example_id", "taxonomy_id", "category_id", "model", "prompt", "text", "text_hash", "annotator_id", "annotated_id", "reason")
+WRITTEN_COLUMNS = text_columns(*WRITTEN) | {"attempt": INT, "shown": pa.list_(STR), "created_at": TIME}
 FIGURES = {"value": REAL, "low": REAL, "high": REAL, "n": INT, "judge": STR, "created_at": TIME}
 STAGE_COLUMNS = {"run_id": STR, "stage": STR, "started_at": TIME, "seconds": REAL, "status": STR, "counts": STR}
 
@@ -163,14 +169,18 @@ TABLES = {
             text_columns("classifier_id", "candidate", "settings")
             | {"chosen": FLAG, "agreement": REAL}
             | SPREAD
-            | dict.fromkeys(("log_loss", "seconds"), REAL),
+            | dict.fromkeys(("log_loss", "macro_f1", "seconds"), REAL),
             frozenset({"settings"}),
         ),
+        Table("arrivals", ("file",), text_columns("file", "partition") | {"size": INT, "modified": INT, "documents": INT, "read_at": TIME}),
+        Table("drift", ("classifier_id", "part"), DRIFT_COLUMNS, frozenset({"changes"})),
+        Table("doubts", ("text_hash", "classifier_id"), text_columns("text_hash", "classifier_id", "category_id") | {"quality": REAL}),
         Table(
             "promotions",
             (),
             text_columns("classifier_id", "previous_id", "facet", "decided_by", "reason") | {"promoted": FLAG, "created_at": TIME},
         ),
+        Table("written_examples", ("example_id",), WRITTEN_COLUMNS),
         Table("evaluations", ("evaluation_id", "subject", "metric", "slice"), text_columns("evaluation_id", "subject", "metric", "slice") | FIGURES),
         Table("llm_calls", (), CALL_COLUMNS, frozenset({"parameters"})),
         Table("plans", ("plan_id", "stage"), PLAN_COLUMNS),
@@ -181,22 +191,20 @@ TABLES = {
             ("stage", "source", "position"),
             text_columns("stage", "reason", "message", "record", "source") | {"position": INT, "created_at": TIME},
         ),
-        Table(
-            "runs",
-            ("run_id",),
-            {"run_id": STR, "project": STR, "started_at": TIME, "ended_at": TIME, "status": STR, "seconds": REAL},
-        ),
+        Table("runs", ("run_id",), {"run_id": STR, "project": STR, "started_at": TIME, "ended_at": TIME, "status": STR, "seconds": REAL}),
         Table("stage_runs", ("run_id", "stage"), STAGE_COLUMNS, frozenset({"counts"})),
         Table("current", ("key",), text_columns("key", "value")),
     )
 }
 
 RECORDS: Mapping[type, str] = {
+    Doubt: "doubts",
     Annotator: "annotators",
     AnnotatorQuality: "annotator_quality",
     Call: "llm_calls",
     Change: "taxonomy_changes",
     CurvePoint: "curves",
+    Drift: "drift",
     Evaluation: "evaluations",
     ExamResult: "exams",
     Facet: "facets",
@@ -211,6 +219,7 @@ RECORDS: Mapping[type, str] = {
     StudentTrial: "student_trials",
     Summary: "summaries",
     Threshold: "thresholds",
+    WrittenExample: "written_examples",
 }
 
 
@@ -271,27 +280,3 @@ def insert_rows(connection: Connection, table: Table, data: pa.Table) -> int:
     )
     connection.unregister("incoming_rows")
     return int(data.num_rows)
-
-
-def to_json(value: Any) -> str | None:
-    """Write a value as canonical JSON; None stays null, and numbers that JSON lacks become null."""
-    if value is None:
-        return None
-    try:
-        return canonical_json(value)
-    except ValueError:
-        return canonical_json(finite(value))
-
-
-def finite(value: Any) -> Any:
-    """Replace each infinite or undefined number by None."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: finite(part) for key, part in value.items()}
-    return [finite(part) for part in value] if isinstance(value, list | tuple) else value
-
-
-def from_json(text: str | None) -> Any:
-    """Read what `to_json` wrote."""
-    return None if text is None else json.loads(text)

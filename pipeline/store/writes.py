@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipeline.arrival_records import Arrival
 from pipeline.errors import StoreError
 from pipeline.ids import order_key
 from pipeline.records import Document, Failure, Taxonomy
@@ -56,7 +57,7 @@ class Writes(Warehouse):
             {
                 "order_key": order_key(document.text_hash, seed), "words": document.words, "last_seen": utc(seen_at),
                 "doc_id": document.doc_id, "text_hash": document.text_hash, "text": document.text,
-                "source": document.source, "metadata": to_json(dict(document.metadata)), "gold": document.gold,
+                "source": document.source, "metadata": to_json(dict(document.metadata)), "gold": document.gold, "partition": document.partition,
             }
             for document in documents
         ]  # fmt: skip
@@ -69,15 +70,26 @@ class Writes(Warehouse):
             connection.unregister("incoming_rows")
         return len(documents)
 
-    def deactivate_unseen(self, seen_at: datetime) -> int:
+    def deactivate_unseen(self, seen_at: datetime, *, partitions: Sequence[str] | None = None, files: Sequence[str] | None = None) -> int:
         """Mark documents inactive that a complete read did not hold, and forget the corpus rejects of earlier reads.
 
+        :param partitions: those that were read; documents of others stay. All when absent.
+        :param files: those that were read; what came from others stays. All when absent.
         :return: number of documents marked.
         """
         with self.writer() as connection:
-            connection.execute("delete from rejects where stage = 'corpus' and created_at < ?", [utc(seen_at)])
-            changed = connection.execute("update documents set active = false where active and last_seen < ?", [utc(seen_at)]).fetchall()
+            connection.execute(FORGET_REJECTS, [utc(seen_at), files is None, list(files or ())])
+            changed = connection.execute(
+                RETIRE_UNSEEN, [utc(seen_at), partitions is None, list(partitions or ()), files is None, list(files or ())]
+            ).fetchall()
         return int(changed[0][0])
+
+    def save_arrivals(self, arrivals: Sequence[Arrival]) -> None:
+        """Save what files hold; of each file named, all that was known before is forgotten."""
+        table = TABLES["arrivals"]
+        if arrivals:
+            with self.writer() as connection:
+                replace_rows(connection, table, arrow_table(table, record_rows(arrivals, table)))
 
     def save_failures(self, stage: str, spec: str, failures: Iterable[Failure], *, answered: Sequence[str] = ()) -> int:
         """Save what a stage failed at, and forget earlier failures at the texts it has answered for since."""
@@ -172,7 +184,7 @@ class Writes(Warehouse):
 
 UPDATE_DOCUMENTS = """
 update documents
-set source = incoming.source, metadata = incoming.metadata, gold = incoming.gold, order_key = incoming.order_key,
+set source = incoming.source, metadata = incoming.metadata, gold = incoming.gold, order_key = incoming.order_key, partition = incoming.partition,
     active = true, last_seen = incoming.last_seen
 from incoming_rows as incoming
 where documents.doc_id = incoming.doc_id and documents.text_hash = incoming.text_hash
@@ -184,12 +196,18 @@ from (select doc_id, list(text_hash) as hashes from incoming_rows group by doc_i
 where documents.doc_id = incoming.doc_id and documents.active and not list_contains(incoming.hashes, documents.text_hash)
 """
 INSERT_DOCUMENTS = """
-insert into documents (doc_id, text_hash, text, source, metadata, gold, order_key, words, active, first_seen, last_seen)
-select doc_id, text_hash, text, source, metadata, gold, order_key, words, true, last_seen, last_seen
+insert into documents (doc_id, text_hash, text, source, metadata, gold, order_key, partition, words, active, first_seen, last_seen)
+select doc_id, text_hash, text, source, metadata, gold, order_key, partition, words, true, last_seen, last_seen
 from incoming_rows as incoming
 where not exists (
     select 1 from documents where documents.doc_id = incoming.doc_id and documents.text_hash = incoming.text_hash
 )
+"""
+FORGET_REJECTS = "delete from rejects where stage = 'corpus' and created_at < ? and (? or list_contains(?::varchar[], source))"
+RETIRE_UNSEEN = """
+update documents set active = false
+where active and last_seen < ? and (? or list_contains(?::varchar[], partition))
+    and (? or list_contains(?::varchar[], regexp_replace(source, ':[0-9]+$', '')))
 """
 FORGET_FAILURES = """
 delete from failures using answered

@@ -7,20 +7,23 @@ from pipeline.students.certainty import Certainty, fit_certainty
 from pipeline.students.choice import Candidate, Choice, Trial, choose, fit_candidate
 from pipeline.students.comparison import Comparison, compare_students
 from pipeline.students.export import export_onnx
-from pipeline.students.features import TEXT_FEATURES
+from pipeline.students.features import READ_FEATURES, TEXT_FEATURES
 from pipeline.students.fitting import Voice, Workshop
 from pipeline.students.groups import same_groups
 from pipeline.students.inputs import Inputs
 from pipeline.students.learning import MOST_TRIED, Learnt, learn
 from pipeline.students.material import Material
+from pipeline.students.noise import to_relabel
 from pipeline.students.novelty import Novelty, fit_novelty
 from pipeline.students.score import ScoredCategory, TextPrediction, certainty_columns, score, score_texts
 from pipeline.students.text_classifier import TextClassifier, load
 from pipeline.students.train import METHOD, Trained, TrainingSet, cited_labels, cross_predict, soft_labels, spread, train
+from pipeline.students.written_trial import Offered, WrittenTrial
 
 __all__ = [
     "METHOD",
     "MOST_TRIED",
+    "READ_FEATURES",
     "TEXT_FEATURES",
     "Candidate",
     "Certainty",
@@ -31,6 +34,7 @@ __all__ = [
     "LoadedStudent",
     "Material",
     "Novelty",
+    "Offered",
     "ScoredCategory",
     "TextClassifier",
     "TextPrediction",
@@ -39,6 +43,7 @@ __all__ = [
     "Trial",
     "Voice",
     "Workshop",
+    "WrittenTrial",
     "amend_card",
     "candidates_of",
     "certainty_columns",
@@ -62,5 +67,6 @@ __all__ = [
     "score_texts",
     "soft_labels",
     "spread",
+    "to_relabel",
     "train",
 ]

@@ -30,8 +30,10 @@ from pipeline import __version__
 from pipeline.errors import ArtefactError
 from pipeline.students.card import model_card
 from pipeline.students.certainty import Certainty
-from pipeline.students.features import TEXT_FEATURES, CardLikeness, MetadataColumns, Texts, Vectors
+from pipeline.students.features import READ_FEATURES, CardLikeness, MetadataColumns, TextColumn, Texts, Vectors
+from pipeline.students.fine_tuned import FineTuned
 from pipeline.students.inputs import Inputs
+from pipeline.students.layers import LAYERS, give_layers, take_layers
 from pipeline.students.means import CardVotes, ClassMeans, NearestVotes
 from pipeline.students.novelty import Novelty
 from pipeline.students.packing import pack, unpack
@@ -47,10 +49,11 @@ NEEDED: Mapping[str, type] = {
     "classifier_id": str, "taxonomy_id": str, "categories": list, "names": list, "parents": list, "embedder": str, "embedder_id": str,
     "voices": list, "trained_on": int, "training_ids_hash": str, "seed": int,
 }  # fmt: skip
-OWN = ("format", "libraries", "sha256", SEAL)  # entries that are written here
+OWN = ("format", "encoder", "libraries", "sha256", SEAL)  # entries that are written here
 # What a model file may hold beside scikit-learn's own estimators and arrays, which skops trusts.
 TRUSTED = (
-    *(f"{kind.__module__}.{kind.__name__}" for kind in (Voices, Vectors, Texts, CardLikeness, MetadataColumns, ClassMeans, NearestVotes, CardVotes)),
+    *(f"{kind.__module__}.{kind.__name__}" for kind in (Voices, Vectors, Texts, TextColumn, CardLikeness, MetadataColumns)),
+    *(f"{kind.__module__}.{kind.__name__}" for kind in (ClassMeans, NearestVotes, CardVotes, FineTuned)),
     "lightgbm.sklearn.LGBMClassifier",
     "lightgbm.basic.Booster",
     "collections.OrderedDict",  # in which lightgbm keeps its figures
@@ -87,8 +90,8 @@ class LoadedStudent:
 
     @property
     def needs_text(self) -> bool:
-        """Say whether it looks at words."""
-        return bool(self.features & set(TEXT_FEATURES))
+        """Say whether it looks at words, or reads texts itself."""
+        return bool(self.features & set(READ_FEATURES))
 
     @property
     def needs_metadata(self) -> bool:
@@ -99,7 +102,10 @@ class LoadedStudent:
         """Give the calibrated probability of each category for each document, (n, k)."""
         if not len(inputs):
             return np.zeros((0, len(self.categories)))
-        return self.model.predict_proba(inputs) if self.certainty is None else self.certainty.calibration.apply(self.model.decision_function(inputs))
+        if self.certainty is None:
+            return self.model.predict_proba(inputs)
+        logits = self.model.decision_function(inputs)
+        return self.certainty.calibration.apply(logits, out=logits)
 
     @cached_property
     def certainty(self) -> Certainty | None:
@@ -128,11 +134,15 @@ def save_student(folder: Path, model: Voices, about: Mapping[str, Any]) -> str:
         if len(about[key]) != len(model.classes_):
             raise ValueError(f"The model has {len(model.classes_)} classes, and the card {len(about[key])} {key}; give as many.")
     folder.mkdir(parents=True, exist_ok=True)
-    data = skops.io.dumps(pack(model), compression=zipfile.ZIP_DEFLATED)
+    packed = pack(model)
+    layers, encoder = take_layers(packed) or (None, None)
+    data = skops.io.dumps(packed, compression=zipfile.ZIP_DEFLATED)
     digest = hashlib.sha256(data).hexdigest()
     facts = {key: value for key, value in about.items() if key not in OWN}
-    card = {"format": FORMAT, **facts, "libraries": _libraries(model), "sha256": digest}
+    card = {"format": FORMAT, **facts, **({"encoder": encoder} if encoder else {}), "libraries": _libraries(model), "sha256": digest}
     written = _sealed(card)
+    if layers is not None:
+        _replace(folder / LAYERS, layers)
     _replace(folder / MODEL, data)
     _replace(folder / README, model_card(json.loads(written)).encode())
     _replace(folder / CARD, written)
@@ -172,6 +182,8 @@ def load_student(folder: Path, *, sha256: str | None = None, embedder_id: str | 
             " Give it its own embedder, or run the project again to train one on yours."
         )
     student = LoadedStudent(_model(folder / MODEL, data, card), card)
+    if "encoder" in card or "text" in student.features:
+        give_layers(student.model, _read(folder / LAYERS), card.get("encoder", {}), said_by=str(folder / LAYERS))
     try:
         _ = student.certainty, student.novelty
     except REFUSED as error:
@@ -255,6 +267,7 @@ def _libraries(model: Voices) -> dict[str, str]:
     names = ["scikit-learn", "numpy", "scipy", "skops"]
     if any(type(step).__module__.startswith("lightgbm") for voice in model.voices for _, step in voice.steps):
         names.append("lightgbm")
+    names += ["torch", "sentence-transformers"] * any(isinstance(step, FineTuned) for voice in model.voices for _, step in voice.steps)
     return {"linnaeus": __version__, "python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 

@@ -39,10 +39,13 @@ def features_of(students: Sequence[StudentSettings]) -> set[str]:
 
 def _voices(settings: StudentSettings, widened: str) -> tuple[Voice, ...]:
     penalties = {feature: settings.penalties if feature == "embedding" else (WORDS_PENALTY,) for feature in settings.features}
+    shifts = [("shift", values) for name, values in settings.grid.items() if name == "shift"]
     voices = [
         Voice(feature, "cards", ("cards",), usual=USUAL["cards"])
         if feature == "cards"
-        else Voice(feature, "logistic_regression", (feature,), chosen=(("C", penalties[feature]),), usual=USUAL[feature])
+        else Voice(
+            feature, "logistic_regression", (feature,), chosen=(("C", penalties[feature]), *shifts), usual=USUAL[feature], mixes=settings.mixes
+        )
         for feature in settings.features
     ]
     if "embedding" in settings.features and settings.widened != "none":
@@ -55,12 +58,14 @@ def _single(settings: StudentSettings, widened: str) -> Voice:
     for name, values in settings.grid.items():
         numbers = values if name in FRACTIONS else tuple(int(value) for value in values)
         chosen[NAMES.get(name, name)] = tuple((size,) for size in numbers) if name == "hidden" else numbers
-    return Voice(settings.kind, settings.kind, settings.features, widened, tuple(sorted(chosen.items())))
+    mixes = settings.mixes if settings.kind == "logistic_regression" else 0
+    return Voice(settings.kind, settings.kind, settings.features, widened, tuple(sorted(chosen.items())), mixes=mixes)
 
 
 def _name(settings: StudentSettings, voices: Sequence[Voice]) -> str:
+    rare = [*["shifted"] * ("shift" in settings.grid), *["mixes"] * any(voice.mixes for voice in voices)]
     if settings.kind == "voices":
-        return "voices: " + ", ".join(voice.name for voice in voices)
+        return "voices: " + ", ".join([*(voice.name for voice in voices), *rare])
     only = voices[0]
-    features = () if only.features == ("embedding",) else only.features
-    return ", ".join([settings.kind, *features, *([only.widened] * (only.widened != "none"))])
+    features = () if only.features in (("embedding",), ("text",)) else only.features
+    return ", ".join([settings.kind, *features, *([only.widened] * (only.widened != "none")), *rare])

@@ -17,6 +17,7 @@ NAMED = 12  # categories named in a sentence at most
 CONFUSIONS = 15  # rows of that table at most
 WIDE = 0.15  # width of an interval that is called wide
 TEACHER = "the teacher"
+WRITTEN = "A model wrote texts for categories with few labels. They are synthetic, and nothing is measured on them."
 SPECIAL = re.compile(r"([\\`*_\[\]<>|~&#$])")
 LEADING = re.compile(r"^(\d*)([-+=.)])(?=[\s=-]|$)")  # what would begin a list or a heading
 UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
@@ -39,12 +40,12 @@ def model_card(about: Facts) -> str:
     Known facts, beside those that `artefact.NEEDED` names: `project`, `use_case`, `languages` (share of the documents by name),
     `labels_from` (documents by source), `teacher`, `data` (counts by name), `labels_per_category` and `predicted_per_category` (in the
     order of the categories), `metrics` (each with metric, value, low, high, n, judge and perhaps slice), `trials` and `reason` as
-    `chosen_facts` gives them, `confusions` (each with truth, predicted, n), `calibration`, `conformal`, `thresholds` and `novelty`
-    (figures by name), `embedder_limits` (sentences), `libraries` and `sha256`.
+    `chosen_facts` gives them, `written_examples` (at least a `reason`), `confusions` (each with truth, predicted, n), `calibration`,
+    `conformal`, `thresholds` and `novelty` (figures by name), `embedder_limits` (sentences), `libraries` and `sha256`.
     """
     parts = [
         ["---", "library_name: scikit-learn", "pipeline_tag: text-classification", "tags: [linnaeus, skops]", "---"],
-        _title(about), _labels(about), _data(about), _metrics(about), _trials(about), _confusions(about),
+        _title(about), _labels(about), _data(about), _metrics(about), _trials(about), _written(about), _confusions(about),
         _figures("Calibration", about.get("calibration"), "How far its probabilities are from how often it is right."),
         _figures("Conformal sets", about.get("conformal"), "Sets of categories that hold the right one with the promised probability."),
         _figures("Thresholds", about.get("thresholds"), "From which probability on it answers; below, it abstains."),
@@ -72,11 +73,18 @@ def _title(about: Facts) -> list[str]:
                 "classifier": about.get("classifier_id"),
                 "taxonomy": about.get("taxonomy_id"),
                 "embedder": about.get("embedder_id"),
+                "fine-tuned encoder": _encoder(about.get("encoder")),
                 "sha256 of model.skops": about.get("sha256"),
             }
         ),
     ]
     return lines
+
+
+def _encoder(encoder: Facts | None) -> str | None:
+    if not encoder:
+        return None
+    return f"{encoder['base']} with its last layers changed, as they lie in encoder.safetensors (sha256 {encoder['sha256']})"
 
 
 def _made_of(voices: Sequence[Facts]) -> str:
@@ -115,13 +123,27 @@ def _metrics(about: Facts) -> list[str]:
 
 
 def _trials(about: Facts) -> list[str]:
-    heads = ["candidate", "agreement with unseen labels", "95 % interval", "n", "log loss", "seconds", "chosen"]
+    heads = ["candidate", "agreement with unseen labels", "95 % interval", "n", "macro-F1", "log loss", "seconds", "chosen"]
     rows = [
-        [one["candidate"], one["agreement"], _interval(one), one["n"], one["log_loss"], f"{one['seconds']:.1f}", "yes" if one.get("chosen") else ""]
+        [
+            one["candidate"],
+            one["agreement"],
+            _interval(one),
+            one["n"],
+            one.get("macro_f1"),
+            one["log_loss"],
+            f"{one['seconds']:.1f}",
+            "yes" if one.get("chosen") else "",
+        ]
         for one in about.get("trials", ())
     ]
     reason = [escape_markdown(about["reason"])] if about.get("reason") else []
     return _section("Choice", [*reason, *[""] * bool(reason and rows), *_table(heads, rows)])
+
+
+def _written(about: Facts) -> list[str]:
+    written = about.get("written_examples")
+    return _section("Written examples", [WRITTEN, "", escape_markdown(written["reason"])]) if written else []
 
 
 def _confusions(about: Facts) -> list[str]:
@@ -147,6 +169,8 @@ def _limits(about: Facts) -> list[str]:
         said.append("It looks at columns beside the text, and needs them for each text that it labels.")
     if features & {"words", "characters"} and not features & {"embedding", "cards"}:
         said.append("It looks at words alone: a text that says the same in words it has not met is a stranger to it.")
+    if "text" in features:
+        said.append("It reads the first 256 tokens of a text, and learnt from the first 128; its encoder knows English best.")
     said += [str(sentence) for sentence in about.get("embedder_limits", ())]
     if version := about.get("libraries", {}).get("scikit-learn"):
         said.append(f"It loads with scikit-learn {'.'.join(version.split('.')[:2])} alone.")

@@ -8,7 +8,7 @@ see the fold, as everywhere in stacking; too little passes that way for labels d
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +16,18 @@ from scipy.special import log_softmax
 
 from pipeline.intervals import wilson
 from pipeline.students.fitting import Voice, Workshop
+from pipeline.students.macro import macro_f1
 from pipeline.students.voices import Voices, fit_weights
 
-__all__ = ["Candidate", "Choice", "Trial", "choose", "fit_candidate"]
+__all__ = ["Candidate", "Choice", "Measure", "Trial", "choose", "fit_candidate"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
-RESAMPLES = 1000
-CLEAR = 0.01  # gain in agreement above which a candidate goes before one that is listed earlier
+Measure = Literal["agreement", "macro_f1"]
+Point = tuple[Mapping[str, Any], Floats]  # settings, and log-probabilities of unseen labels with them
+RESAMPLES: Mapping[Measure, int] = {"agreement": 1000, "macro_f1": 300}
+CLEAR: Mapping[Measure, float] = {"agreement": 0.01, "macro_f1": 0.0}  # gain above which a candidate goes before one that is listed earlier
+EVERYONE = slice(None)
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Trial:
     high: float
     n: int
     log_loss: float  # nats a document
+    macro_f1: float  # against the likeliest label, as if all categories were as frequent, 0 to 1
     seconds: float  # of all its fits
     settings: Mapping[str, Any]  # chosen on all labels, by voice
 
@@ -60,12 +65,14 @@ class Choice:
     reason: str
 
 
-def choose(candidates: Sequence[Candidate], workshop: Workshop) -> Choice:
-    """Try all candidates, and choose the first unless another one's predictions of unseen labels are clearly likelier by the teacher.
+def choose(candidates: Sequence[Candidate], workshop: Workshop, *, measure: Measure = "agreement") -> Choice:
+    """Try all candidates, and choose the first unless another one predicts unseen labels clearly better.
 
-    Clearly is by more than .01, and more than chance. What repeats a weak teacher's errors agrees with it more than what is right:
-    on four corpora with gold labels, gains in agreement of less than that went with losses in accuracy.
+    Clearly is by more than chance, and of agreement by more than .01 even so: what repeats a weak teacher's errors agrees with it more than
+    what is right, and on four corpora with gold labels smaller gains in agreement went with losses in accuracy.
 
+    :param measure: agreement, by the probabilities of the teacher; or macro-F1 against its likeliest labels, all categories alike, which
+        asks as much of rare categories as of frequent ones.
     :raises TrainingError: where the labels of a fold are all of one category, or the documents lack what a candidate looks at.
     """
     kept: dict[Any, list[tuple[Mapping[str, Any], Floats]]] = {}
@@ -75,16 +82,16 @@ def choose(candidates: Sequence[Candidate], workshop: Workshop) -> Choice:
             began = time.monotonic()
             kept[voice.work] = [(point, workshop.unseen(voice, point)) for point in voice.grid]
             seconds[voice.work] = time.monotonic() - began
-    tried = [_tried(candidate, [kept[voice.work] for voice in candidate.voices], workshop) for candidate in candidates]
-    scores = [_agreements(one, workshop) for one in tried]
-    best = _chosen(scores, workshop.seed)
+    scale = _Scale(workshop, measure)
+    tried = [_tried(candidate, [kept[voice.work] for voice in candidate.voices], workshop, scale) for candidate in candidates]
+    best = _chosen(tried, scale)
     trials = []
-    for candidate, logits, score in zip(candidates, tried, scores, strict=True):
-        settings = {voice.name: kept[voice.work][_best(kept[voice.work], workshop, slice(None))][0] for voice in candidate.voices}
+    for candidate, logits in zip(candidates, tried, strict=True):
+        settings = {voice.name: kept[voice.work][scale.best(kept[voice.work])][0] for voice in candidate.voices}
         spent = sum(seconds[voice.work] for voice in candidate.voices)
-        trials.append(_trial(candidate.name, logits, score, workshop, seconds=spent, settings=settings))
+        trials.append(_trial(candidate.name, logits, scale, seconds=spent, settings=settings))
     chosen = candidates[best]
-    places = [_best(kept[voice.work], workshop, slice(None)) for voice in chosen.voices]
+    places = [scale.best(kept[voice.work]) for voice in chosen.voices]
     parts = [kept[voice.work][place][1] for voice, place in zip(chosen.voices, places, strict=True)]
     return Choice(
         candidate=chosen,
@@ -92,7 +99,7 @@ def choose(candidates: Sequence[Candidate], workshop: Workshop) -> Choice:
         weights=tuple(_weights(chosen, parts, workshop, slice(None))),
         unseen=tried[best],
         trials=tuple(trials),
-        reason=_reason(trials, scores, best, seed=workshop.seed),
+        reason=_reason(trials, tried, best, scale),
     )
 
 
@@ -103,18 +110,47 @@ def fit_candidate(choice: Choice, workshop: Workshop) -> Voices:
     return Voices(voices, list(choice.weights), np.arange(len(workshop.material.categories)))
 
 
-def _tried(candidate: Candidate, kept: Sequence[Sequence[tuple[Mapping[str, Any], Floats]]], workshop: Workshop) -> Floats:
+class _Scale:
+    """Says by one measure how well unseen labels were predicted."""
+
+    def __init__(self, workshop: Workshop, measure: Measure) -> None:
+        self.soft, self.seed, self.measure = workshop.material.soft, workshop.seed, measure
+        self.truth = self.soft.argmax(axis=1)
+
+    def agreements(self, logits: Floats) -> Floats:
+        """Give the probability, by the teacher, of what is predicted of each document, (n,)."""
+        return np.asarray(self.soft[np.arange(len(logits)), logits.argmax(axis=1)])
+
+    def macro_f1(self, logits: Floats, rows: Ints | slice = EVERYONE) -> float:
+        return macro_f1(self.truth[rows], logits.argmax(axis=1)[rows], alike=True)
+
+    def score(self, logits: Floats, rows: Ints | slice = EVERYONE) -> float:
+        return float(self.agreements(logits)[rows].mean()) if self.measure == "agreement" else self.macro_f1(logits, rows)
+
+    def best(self, points: Sequence[Point], rows: Ints | slice = EVERYONE) -> int:
+        """Give the place of the settings that predict the labels of some rows best; of equals the first."""
+        return int(np.argmax([self.score(logits, rows) for _, logits in points]))
+
+    def gain(self, ours: Floats, theirs: Floats) -> tuple[float, float, float]:
+        """Give how much better one predicts than the other on the same documents, with its interval (paired bootstrap)."""
+        draws = np.random.default_rng(self.seed).integers(0, len(ours), (RESAMPLES[self.measure], len(ours)))
+        if self.measure == "agreement":
+            gain = self.agreements(ours) - self.agreements(theirs)
+            mean, found = float(gain.mean()), gain[draws].mean(axis=1)
+        else:
+            mean = self.macro_f1(ours) - self.macro_f1(theirs)
+            found = np.array([self.macro_f1(ours, rows) - self.macro_f1(theirs, rows) for rows in draws])
+        return mean, float(np.quantile(found, 0.025)), float(np.quantile(found, 0.975))
+
+
+def _tried(candidate: Candidate, kept: Sequence[Sequence[Point]], workshop: Workshop, scale: _Scale) -> Floats:
     """Predict each fold with settings and weights that the other folds gave: log-probabilities (n, k)."""
     found = np.zeros(workshop.material.soft.shape)
     for rows, out in workshop.folds:
-        parts = [points[_best(points, workshop, rows)][1] for points in kept]
+        parts = [points[scale.best(points, rows)][1] for points in kept]
         weights = _weights(candidate, parts, workshop, rows)
         found[out] = log_softmax(sum(weight * part[out] for weight, part in zip(weights, parts, strict=True)), axis=1)
     return found
-
-
-def _best(points: Sequence[tuple[Mapping[str, Any], Floats]], workshop: Workshop, rows: Ints | slice) -> int:
-    return int(np.argmax([_agreements(logits, workshop)[rows].mean() for _, logits in points]))
 
 
 def _weights(candidate: Candidate, parts: Sequence[Floats], workshop: Workshop, rows: Ints | slice) -> list[float]:
@@ -122,42 +158,36 @@ def _weights(candidate: Candidate, parts: Sequence[Floats], workshop: Workshop, 
     return fit_weights([part[rows] for part in parts], workshop.material.soft[rows], usual=usual, weights=workshop.material.weights[rows])
 
 
-def _agreements(logits: Floats, workshop: Workshop) -> Floats:
-    """Give the probability, by the teacher, of what is predicted of each document, (n,)."""
-    return np.asarray(workshop.material.soft[np.arange(len(logits)), logits.argmax(axis=1)])
+def _trial(name: str, logits: Floats, scale: _Scale, *, seconds: float, settings: Mapping[str, Any]) -> Trial:
+    mean, n = float(scale.agreements(logits).mean()), len(logits)
+    loss = float(-(scale.soft * logits).sum(axis=1).mean())
+    return Trial(name, mean, *wilson(mean, n), n, loss, scale.macro_f1(logits), seconds, settings)
 
 
-def _trial(name: str, logits: Floats, score: Floats, workshop: Workshop, *, seconds: float, settings: Mapping[str, Any]) -> Trial:
-    mean = float(score.mean())
-    loss = float(-(workshop.material.soft * logits).sum(axis=1).mean())
-    return Trial(name, mean, *wilson(mean, len(score)), len(score), loss, seconds, settings)
-
-
-def _chosen(scores: Sequence[Floats], seed: int) -> int:
+def _chosen(tried: Sequence[Floats], scale: _Scale) -> int:
     best = 0
-    for place in range(1, len(scores)):
-        if _gain(scores[place], scores[best], seed)[1] > CLEAR:
+    for place in range(1, len(tried)):
+        if scale.gain(tried[place], tried[best])[1] > CLEAR[scale.measure]:
             best = place
     return best
 
 
-def _gain(ours: Floats, theirs: Floats, seed: int) -> tuple[float, float, float]:
-    """Give how much more one has than the other on the same documents, with its interval (paired bootstrap)."""
-    gain = ours - theirs
-    draws = gain[np.random.default_rng(seed).integers(0, len(gain), (RESAMPLES, len(gain)))].mean(axis=1)
-    return float(gain.mean()), float(np.quantile(draws, 0.025)), float(np.quantile(draws, 0.975))
-
-
-def _reason(trials: Sequence[Trial], scores: Sequence[Floats], best: int, *, seed: int) -> str:
+def _reason(trials: Sequence[Trial], tried: Sequence[Floats], best: int, scale: _Scale) -> str:
     one = trials[best]
     found = f"{one.agreement:.3f} ({one.low:.3f} to {one.high:.3f}, n = {one.n})"
     said = f"{one.candidate}: the teacher holds {found} of its predictions of unseen labels right"
+    if scale.measure == "macro_f1":
+        said = f"{said}; macro-F1 {one.macro_f1:.3f}, all categories alike"
     others = [place for place in range(len(trials)) if place != best]
     if not others:
         return f"{said}. It was the only candidate."
-    second = max(others, key=lambda place: trials[place].agreement)
-    gain, low, high = _gain(scores[best], scores[second], seed)
+    second = max(others, key=lambda place: getattr(trials[place], scale.measure))
+    gain, low, high = scale.gain(tried[best], tried[second])
     beside = f"{said}, {gain:+.3f} beside {trials[second].candidate}, the best of the others ({low:+.3f} to {high:+.3f} on the same documents)"
     if gain >= 0:
         return f"{beside}." if low > 0 else f"{beside}, which is within chance."
-    return f"{beside}. It stands first, and no gain counts that may well be {CLEAR} or less: repeating a teacher's errors brings as much."
+    if scale.measure == "macro_f1":
+        return f"{beside}. It stands first, and what another gains may be chance."
+    return (
+        f"{beside}. It stands first, and no gain counts that may well be {CLEAR['agreement']} or less: repeating a teacher's errors brings as much."
+    )

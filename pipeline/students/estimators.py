@@ -14,7 +14,9 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
+from pipeline.students.fine_tuned import FineTuned
 from pipeline.students.means import CardVotes, ClassMeans, NearestVotes
+from pipeline.students.shifting import ShiftedRegression
 
 __all__ = ["KINDS", "grid_of", "make_estimator", "rows_of_soft"]
 
@@ -29,6 +31,7 @@ KINDS: Mapping[str, Grid] = {
     "neighbours": {"neighbours": (5, 15, 30)},
     "class_means": {"sharpness": (30.0,)},
     "cards": {"sharpness": (40.0,)},
+    "fine_tuned": {"epochs": (3,), "layers": (2,)},
 }
 MOST_PARTS, LEAST_PART = 5, 0.02  # of a soft label: how many categories it is laid out over, and the least share that counts
 
@@ -49,6 +52,8 @@ def make_estimator(kind: str, settings: Mapping[str, Any], *, seed: int) -> Any:
 
     :raises ValueError: where there is no such kind.
     """
+    if kind == "logistic_regression" and "shift" in settings:
+        return ShiftedRegression(**settings)
     if kind == "logistic_regression":
         # Balanced, because a small C otherwise pays for itself by giving up the small categories altogether.
         return LogisticRegression(class_weight="balanced", max_iter=1000, **settings)
@@ -63,6 +68,8 @@ def make_estimator(kind: str, settings: Mapping[str, Any], *, seed: int) -> Any:
         return NearestVotes(**settings)
     if kind == "class_means":
         return ClassMeans(**settings)
+    if kind == "fine_tuned":
+        return FineTuned(**settings, seed=seed)
     if kind == "cards":
         return CardVotes(**settings)
     raise ValueError(_unknown(kind))

@@ -22,10 +22,11 @@ from pipeline.embedding import Matrix
 from pipeline.students.inputs import Inputs
 from pipeline.students.products import products
 
-__all__ = ["FEATURES", "TEXT_FEATURES", "CardLikeness", "MetadataColumns", "Texts", "Vectors", "feature_step"]
+__all__ = ["FEATURES", "READ_FEATURES", "TEXT_FEATURES", "CardLikeness", "MetadataColumns", "TextColumn", "Texts", "Vectors", "feature_step"]
 
 FEATURES = ("embedding", "words", "characters", "cards", "metadata")
 TEXT_FEATURES = ("words", "characters")
+READ_FEATURES = ("text", *TEXT_FEATURES)  # what needs the texts; `text` is no feature of its own, but hands texts on to a classifier that reads
 MOST_TERMS = 60_000  # of one vocabulary: memory stays flat however large the corpus
 YEAR, WEEK, DAY = 366.0, 7.0, 24.0
 # Thai to Khmer, kana, Han: no spaces between words, so that each letter counts as a word, and with the next as a pair.
@@ -64,6 +65,23 @@ class Texts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if len(inputs.texts) != len(inputs):
             raise ValueError(f"This student reads words: it needs the texts of all {len(inputs)} documents, and has {len(inputs.texts)}.")
         return inputs.texts
+
+
+class TextColumn(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """The texts as a column, for a classifier that reads them."""
+
+    def fit(self, inputs: Inputs, y: object = None) -> Self:
+        """Learn nothing."""
+        return self
+
+    def transform(self, inputs: Inputs) -> npt.NDArray[np.object_]:
+        """Give the texts (n, 1).
+
+        :raises ValueError: where there are vectors alone.
+        """
+        found = np.empty((len(inputs), 1), dtype=object)
+        found[:, 0] = Texts().transform(inputs)
+        return found
 
 
 class CardLikeness(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -161,6 +179,8 @@ def feature_step(features: Sequence[str], *, cards: Matrix | None = None) -> Fea
 def _feature(name: str, cards: Matrix | None) -> Any:
     if name == "embedding":
         return Vectors()
+    if name == "text":
+        return TextColumn()
     usual: dict[str, Any] = {"sublinear_tf": True, "max_features": MOST_TERMS, "dtype": np.float32}
     if name == "words":
         words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, token_pattern=WORD, **usual)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse, vstack
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -17,6 +18,7 @@ from pipeline.students.estimators import grid_of, make_estimator, rows_of_soft
 from pipeline.students.features import feature_step
 from pipeline.students.judged import checked_probabilities
 from pipeline.students.material import Material
+from pipeline.students.rare import pair_mixes
 from pipeline.students.voices import log_probabilities
 from pipeline.students.widening import widen
 
@@ -37,11 +39,12 @@ class Voice:
     widened: str = "none"
     chosen: tuple[tuple[str, tuple[Any, ...]], ...] = ()  # values of parameters to choose from, in place of the usual ones
     usual: float = 1.0  # weight beside other voices, from which the fitted one departs as far as the labels insist
+    mixes: int = 0  # labels up to which categories are filled with mixes of two of their documents
 
     @property
     def work(self) -> tuple[Any, ...]:
         """Give what its fits depend on: voices of the same work predict the same."""
-        return self.kind, self.features, self.widened, self.chosen
+        return self.kind, self.features, self.widened, self.chosen, self.mixes
 
     @property
     def grid(self) -> list[dict[str, Any]]:
@@ -112,9 +115,21 @@ class Workshop:
         row, category, weight = rows_of_soft(soft[taught], weights[taught])
         if len(np.unique(category)) < 2:
             raise TrainingError(ALIKE)
+        seen, category, weight = self._with_mixes(voice, rows, matrix[taught[row]], category, weight)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a fit that is cut short is judged as any other, by labels that it has not seen
-            return make_estimator(voice.kind, settings, seed=self.seed).fit(matrix[taught[row]], category, sample_weight=weight)
+            return make_estimator(voice.kind, settings, seed=self.seed).fit(seen, category, sample_weight=weight)
+
+    def _with_mixes(self, voice: Voice, rows: Ints, seen: Any, category: Ints, weight: Floats) -> tuple[Any, Ints, Floats]:
+        """Put mixes of the labels of some rows below what is learnt from: they are made of no other label."""
+        if not voice.mixes:
+            return seen, category, weight
+        mixes = pair_mixes(self.material.labelled.take(rows), self.material.soft[rows].argmax(axis=1), least=voice.mixes, seed=self.seed)
+        if not len(mixes):
+            return seen, category, weight
+        more = self._features(voice.features)[0].transform(mixes.inputs)
+        joined = vstack([seen, more]).tocsr() if issparse(seen) else np.concatenate([seen, more])
+        return joined, np.concatenate([category, mixes.categories]), np.concatenate([weight, np.ones(len(mixes))])
 
     def _targets(self, how: str, rows: Ints, number: int) -> tuple[Floats, Floats]:
         """Give what is learnt of every document where only the labels of some rows are known; in the order of the whole."""

@@ -5,14 +5,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import issparse, vstack
-from sklearn.pipeline import Pipeline
 
 from pipeline.errors import TrainingError
 from pipeline.students.estimators import make_estimator, rows_of_soft
 from pipeline.students.features import feature_step
 from pipeline.students.fitting import Voice, Workshop
-from pipeline.students.inputs import Inputs
 from pipeline.students.material import Material
 from pipeline.students.voices import log_probabilities
 
@@ -36,8 +33,7 @@ class FoldFits:
         if voice.widened != "none" or voice.kind == "cards":
             raise ValueError(f"The voice {voice.name!r} learns from more than labels; expected a classifier that is not widened.")
         self.material, self.voice, self.count, self.seed = material, voice, folds, seed
-        self._union = feature_step(voice.features, cards=material.cards)
-        self._matrix = self._union.fit_transform(material.everything)
+        self._matrix = feature_step(voice.features, cards=material.cards).fit_transform(material.everything)
         self.folds = Workshop(material, folds=folds, seed=seed).folds
 
     def folds_of(self, rows: Ints) -> list[tuple[Ints, Ints]]:
@@ -45,11 +41,10 @@ class FoldFits:
         part = self.material.take(rows, rows[:0])
         return [(rows[kept], rows[out]) for kept, out in Workshop(part, folds=self.count, seed=self.seed).folds]
 
-    def fit(self, model: Any, rows: Ints, soft: Floats, weights: Floats, *, beside: tuple[Inputs, Ints] | None = None) -> Any:
+    def fit(self, model: Any, rows: Ints, soft: Floats, weights: Floats) -> Any:
         """Fit an unfitted classifier on `rows` and the cited documents.
 
         :param soft: what is learnt of all labelled documents, (n, k); `weights` (n,) says how much.
-        :param beside: further documents and their categories, as mixes are.
         :raises TrainingError: where all labels are of one category.
         """
         known, cited = len(self.material.labelled), len(self.material.cited)
@@ -57,22 +52,13 @@ class FoldFits:
         places = np.concatenate([taught, known + np.arange(cited)])
         targets = np.concatenate([soft[taught], self.material.cited_soft]) if cited else soft[taught]
         row, category, weight = rows_of_soft(targets, np.concatenate([weights[taught], np.ones(cited)]))
-        matrix = self._matrix[places[row]]
-        if beside is not None and len(beside[1]):
-            more = self._union.transform(beside[0])
-            matrix = vstack([matrix, more]).tocsr() if issparse(matrix) else np.concatenate([matrix, more])
-            category, weight = np.concatenate([category, beside[1]]), np.concatenate([weight, np.ones(len(beside[1]))])
         if len(np.unique(category)) < 2:
             raise TrainingError("All but a few labels are of one category, so that there is nothing to learn from them. Raise annotation.sample.")
-        return model.fit(matrix, category, sample_weight=weight)
+        return model.fit(self._matrix[places[row]], category, sample_weight=weight)
 
     def predict(self, fitted: Any, out: Ints) -> Floats:
         """Predict some of the labelled documents: log-probabilities (len(out), k)."""
         return log_probabilities(fitted, self._matrix[out], np.arange(len(self.material.categories)))
-
-    def pipeline(self, fitted: Any) -> Pipeline:
-        """Join the features and a fitted classifier: a Pipeline over `Inputs` whose classes are places of categories."""
-        return Pipeline([("features", self._union), ("classifier", fitted)])
 
     def unseen(self, settings: Mapping[str, Any], rows: Ints, soft: Floats, weights: Floats) -> Floats:
         """Predict each of some labelled documents by a classifier that did not see its label, nor any label but theirs: (len(rows), k)."""

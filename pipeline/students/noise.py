@@ -117,13 +117,13 @@ def cleaned(soft: Floats, weights: Floats, unseen: Floats, how: str, *, trusted:
     return soft, weights * clean_weights(suspects(unseen, soft, trusted=trusted), how)
 
 
-def to_relabel(suspicion: Suspicion, *, most: int) -> Ints:
-    """Choose the documents worth asking the annotator about again, the most suspicious first, flagged ones only.
+def to_relabel(suspicion: Suspicion, *, most: int | None = None) -> Ints:
+    """Choose the documents worth another look by a person or an annotator, the most suspicious first, flagged ones only.
 
-    :param most: documents at most.
+    :param most: documents at most; all when absent.
     """
     places = np.flatnonzero(suspicion.flagged)
-    return places[np.argsort(suspicion.quality[places], kind="stable")][: max(most, 0)]
+    return places[np.argsort(suspicion.quality[places], kind="stable")][: None if most is None else max(most, 0)]
 
 
 def _mixture(unseen: Floats, labels: Ints) -> tuple[float, float]:

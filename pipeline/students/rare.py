@@ -1,7 +1,8 @@
 """Rare categories: mixes of their labels, and a least number of labels below which a category is named, kept or left out.
 
 A mix lies between two labels of one category (SMOTE, Chawla et al., JAIR 2002; operations on label sets in the space of embeddings are
-those of LaSO, Alfassy et al., CVPR 2019). Whether mixes help is for `help_rare` to measure.
+those of LaSO, Alfassy et al., CVPR 2019). Whether mixes help is for the choice among
+candidates to measure.
 """
 
 from collections.abc import Sequence
@@ -11,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.embedding import Matrix
-from pipeline.students.inputs import Inputs, join_inputs
+from pipeline.students.inputs import Inputs
 from pipeline.students.material import Material
 
-__all__ = ["Mixes", "RareCategory", "leave_out", "pair_mixes", "rare_categories", "with_mixes"]
+__all__ = ["Mixes", "RareCategory", "leave_out", "pair_mixes", "rare_categories"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -56,19 +57,6 @@ def pair_mixes(labelled: Inputs, categories: Ints, *, least: int, seed: int) -> 
     texts = [f"{labelled.texts[one]}\n{labelled.texts[other]}" for one, other in pairs] if labelled.texts else ()
     metadata = [labelled.metadata[one] for one, _ in pairs] if labelled.metadata else ()
     return Mixes(Inputs(vectors, texts, metadata), np.array(found, dtype=np.intp), pairs)
-
-
-def with_mixes(material: Material, *, least: int, seed: int) -> Material:
-    """Put mixes beside the cited documents, where no fold judges them.
-
-    They carry their parents' labels into every fold: only a student that is not judged any more may learn from the result.
-    """
-    mixes = pair_mixes(material.labelled, material.soft.argmax(axis=1), least=least, seed=seed)
-    if not len(mixes):
-        return material
-    soft = np.eye(len(material.categories))[mixes.categories]
-    known = np.concatenate([material.cited_soft, soft]) if len(material.cited) else soft
-    return replace(material, cited=join_inputs(material.cited, mixes.inputs), cited_soft=known)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ def load(path: Path | str, *, embedder: Embedder | None = None) -> TextClassifie
 
     :param embedder: one to use in place of the student's own by name; it must be of the same identity.
     :raises ArtefactError: when the folder is no whole student, or the embedder another than the student learnt on.
+    :raises WeightsError: when the embedder needs a package that is not installed.
     """
     folder = Path(path)
     student = load_student(folder, embedder_id=None if embedder is None else embedder.embedder_id)

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.embedding import Matrix
 from pipeline.errors import TrainingError
-from pipeline.settings import StudentSettings
+from pipeline.student_settings import StudentSettings
 
 __all__ = ["METHOD", "Trained", "TrainingSet", "cited_labels", "cross_predict", "soft_labels", "spread", "train"]
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from pipeline.students.products import probabilities_of
@@ -75,7 +76,7 @@ class Voices(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 def log_probabilities(model: Any, inputs: Any, classes: Ints) -> Floats:
     """Give a model's log-probabilities over all classes (n, k), also those that it never saw."""
-    found = np.asarray(_predicted(model, inputs), dtype=np.float64) + LEAST
+    found: Floats = np.add(_predicted(model, inputs), LEAST, dtype=np.float64)
     np.log(found, out=found)
     if np.array_equal(model.classes_, classes):
         return found
@@ -86,10 +87,15 @@ def log_probabilities(model: Any, inputs: Any, classes: Ints) -> Floats:
 
 def _predicted(model: Any, inputs: Any) -> Any:
     """Give a model's probabilities; past a union of one feature, which would copy it for nothing."""
-    union = model.steps[0][1] if isinstance(model, Pipeline) and len(model.steps) == 2 else None
-    if isinstance(union, FeatureUnion) and len(union.transformer_list) == 1:
-        return model.steps[1][1].predict_proba(union.transformer_list[0][1].transform(inputs))
-    return model.predict_proba(inputs)
+    if not isinstance(model, Pipeline) or len(model.steps) != 2:
+        return model.predict_proba(inputs)
+    (_, union), (_, classifier) = model.steps
+    is_alone = isinstance(union, FeatureUnion) and len(union.transformer_list) == 1
+    rows = (union.transformer_list[0][1] if is_alone else union).transform(inputs)
+    if isinstance(classifier, LogisticRegression) and len(classifier.classes_) > 2:  # whose own softmax takes three times as long
+        logits = np.asarray(classifier.decision_function(rows), dtype=np.float64)
+        return probabilities_of(logits, out=logits)
+    return classifier.predict_proba(rows)
 
 
 def fit_weights(parts: Sequence[Floats], soft: Floats, *, usual: Sequence[float], weights: Floats | None = None) -> list[float]:

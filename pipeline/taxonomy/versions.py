@@ -10,7 +10,7 @@ from pipeline.records import Category, Change, ChangeKind, Measure, Taxonomy, Ta
 from pipeline.settings import Project
 from pipeline.taxonomy.sample import Group, Sample
 
-__all__ = ["Draft", "Version", "taxonomy_spec", "version_id"]
+__all__ = ["METHOD", "PROMPTS", "Draft", "Version", "taxonomy_spec", "version_id"]
 
 METHOD = 7  # raise it whenever a version would come out otherwise from the same inputs
 PROMPTS = (

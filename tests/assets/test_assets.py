@@ -55,7 +55,7 @@ def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     return found
 
 
-def test_the_graph_has_an_asset_and_a_check_for_each_stage(workspace: Path) -> None:
+def test_the_graph_has_an_asset_and_checks_for_each_stage(workspace: Path) -> None:
     write_project(workspace)
     graph = build_definitions(workspace).resolve_asset_graph()
     found = {
@@ -71,12 +71,16 @@ def test_the_graph_has_an_asset_and_a_check_for_each_stage(workspace: Path) -> N
     assert len(found) == len(STAGES)
 
 
-def test_a_broken_project_file_leaves_the_others_loaded(workspace: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_project_file_shows_its_mistakes_and_leaves_the_others_loaded(workspace: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_project(workspace)
     write_project(workspace, name="broken", sead=1)
     definitions = build_definitions(workspace)
-    assert {key.path[0] for key in definitions.resolve_asset_graph().get_all_asset_keys()} == {"tiny"}
-    assert "sead: unknown key" in caplog.text
+    graph = definitions.resolve_asset_graph()
+    assert {key.path[0] for key in graph.get_all_asset_keys()} == {"tiny", "broken"}
+    (shown,) = [graph.get(key) for key in graph.get_all_asset_keys() if key.path[0] == "broken"]
+    assert shown.group_name == "broken" and "broken.yaml has 1 mistake" in (shown.description or "")
+    assert "sead: unknown key" in (shown.description or "") and "sead: unknown key" in caplog.text
+    assert {job.name for job in definitions.resolve_all_job_defs()} >= {"tiny", "tiny_label", "tiny_evaluate"}
 
 
 def test_a_workspace_without_projects_loads(workspace: Path) -> None:
@@ -100,8 +104,9 @@ def test_a_run_materialises_every_asset_with_metadata_and_every_blocking_check_h
     assert (student["promoted"], student["decision"]) == (True, "by rule: It is the first one.")
     assert "| student | accuracy | held_out |" in str(events["evaluation"]["figures"].value)
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
-    assert set(checks) == {rule.name for rule in CHECKS.values()}
-    assert [check.metadata["found"].value for check in checks.values() if not check.passed] == []
+    assert set(checks) == {rule.name for rules in CHECKS.values() for rule in rules}
+    assert [check.check_name for check in checks.values() if not check.passed] == []
+    assert "34 labels are too few" in str(checks["few_abstained"].metadata["found"].value)
 
 
 def test_the_evaluation_shows_a_picture_of_how_far_probabilities_can_be_believed(workspace: Path) -> None:

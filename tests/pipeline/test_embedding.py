@@ -9,7 +9,7 @@ import pytest
 from pipeline.embedder_settings import EmbedderSettings, read_embedder
 from pipeline.embedding import SentenceEmbedder, StaticEmbedder, open_embedder
 from pipeline.embedding.contract import unit_rows
-from pipeline.embedding.encoder import _batches
+from pipeline.embedding.encoder import even_batches
 from pipeline.embedding.served import ServedEmbedder
 from pipeline.errors import ProjectError
 from pipeline.settings import Project
@@ -44,7 +44,7 @@ def test_rows_are_in_the_order_of_the_texts_and_do_not_depend_on_what_stands_bes
 @pytest.mark.parametrize("workers", [1, 2, 7])
 @pytest.mark.parametrize("lengths", [[], [0], [5000], [0, 0, 0], [10] * 100, list(range(300)), [4000, 1] * 20])
 def test_every_text_is_in_one_batch_with_texts_of_its_length(lengths: list[int], workers: int) -> None:
-    batches = list(_batches(["x" * length for length in lengths], workers=workers))
+    batches = list(even_batches(["x" * length for length in lengths], workers=workers))
     assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
     assert all(len(batch) == 1 or len(batch) * lengths[batch[0]] <= 1500 for batch in batches)
     assert len(batches) >= min(workers, len(lengths))

@@ -62,8 +62,8 @@ def test_decisions_are_kept_one_after_the_other_each_facet_for_itself(store: Sto
 
 
 def test_trials_come_back_best_first_with_their_settings(store: Store) -> None:
-    good = StudentTrial("student:1", "voices", True, 0.8, 0.7, 0.9, 50, 0.6, 1.5, {"words": {"C": 3.0}})
-    poor = replace(good, candidate="class_means", chosen=False, agreement=0.5)
+    good = StudentTrial("student:1", "voices", True, 0.8, 0.7, 0.9, 50, 0.6, 1.5, {"words": {"C": 3.0}}, 0.7)
+    poor = replace(good, candidate="class_means", chosen=False, agreement=0.5, macro_f1=None)
     store.save([poor, good, replace(good, classifier_id="student:2")])
     assert store.student_trials("student:1") == [good, poor]
     store.save([replace(good, agreement=0.4)])

@@ -15,6 +15,7 @@ from pipeline.store.tables import TABLES
 from tests.stored import make_taxonomy, save_texts
 
 VIEWS = {
+    "drift_now",
     "facet_labels",
     "review_queue",
     "labelled_documents",

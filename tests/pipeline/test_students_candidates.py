@@ -159,14 +159,14 @@ def test_each_candidate_has_a_name_of_its_own_and_stands_where_its_settings_do(s
 @pytest.mark.parametrize(
     ("given_settings", "said"),
     [
-        ({"grid": {"C": (1.0,)}}, "grid names C, which is no parameter of voices; it has none"),
+        ({"grid": {"C": (1.0,)}}, "grid names C, which is no parameter of voices; it has shift"),
         ({"kind": "mlp", "grid": {"depth": (1,), "width": (2,)}}, "grid names depth, width, which is no parameter of mlp; it has hidden"),
         ({"kind": "lightgbm", "grid": {"max_depth": ()}}, "grid gives no value for max_depth; give at least one, or leave it out"),
         (
             {"kind": "lightgbm", "grid": {"max_depth": (3.5,), "num_leaves": (1,)}},
             "grid gives 3.5 for max_depth, 1 for num_leaves; give numbers that",
         ),
-        ({"kind": "mlp", "grid": {"hidden": (32.5,)}}, "grid gives 32.5 for hidden; give numbers that are whole, but for C and sharpness"),
+        ({"kind": "mlp", "grid": {"hidden": (32.5,)}}, "grid gives 32.5 for hidden; give numbers that are whole, but for C, sharpness, shift"),
         ({"kind": "class_means", "grid": {"sharpness": (float("inf"),)}}, "grid gives inf for sharpness"),
         ({"kind": "neighbours", "grid": {"neighbours": (0,)}}, "greater than 0"),
         (
@@ -178,7 +178,7 @@ def test_each_candidate_has_a_name_of_its_own_and_stands_where_its_settings_do(s
         ({"penalties": ()}, "at least 1 item"),
         ({"features": ("words", "embedding", "words")}, "features names words more than once; name each once"),
         ({"features": ()}, "at least 1 item"),
-        ({"features": ("colour",)}, "'embedding', 'words', 'characters', 'cards' or 'metadata'"),
+        ({"features": ("colour",)}, "'embedding', 'words', 'characters', 'cards', 'metadata' or 'text'"),
         ({"kind": "neighbours", "features": ("words",)}, r"compares embeddings alone; leave features out, or give \[embedding\]"),
         ({"kind": "oracle"}, "'voices', 'logistic_regression'"),
         ({"widened": "magic"}, "'none', 'spread'"),

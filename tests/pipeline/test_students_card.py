@@ -15,7 +15,7 @@ from pipeline.students.fitting import Voice
 from tests.fitted import ABOUT
 
 TEXTS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first text that is drawn builds tables
-TRIAL = Trial("logistic_regression", 0.812, 0.78, 0.84, 500, 0.9, 3.25, {"embedding": {"C": 3.0}})
+TRIAL = Trial("logistic_regression", 0.812, 0.78, 0.84, 500, 0.9, 0.742, 3.25, {"embedding": {"C": 3.0}})
 CHOICE = Choice(
     candidate=Candidate("voices: embedding, words", (Voice("embedding", "logistic_regression"), Voice("words", "logistic_regression", ("words",)))),
     settings=({"C": 1.0}, {"C": 3.0}),
@@ -88,8 +88,8 @@ def test_tables_have_the_facts_in_their_columns() -> None:
         ["macro\\_f1", "language=de", "0.500", "0.300 to 0.700", "12", "gold labels"],
     ]
     assert rows(card, "Choice")[1:] == [
-        ["logistic\\_regression", "0.812", "0.780 to 0.840", "500", "0.900", "3.2", ""],
-        ["voices: embedding, words", "0.850", "0.780 to 0.840", "500", "0.900", "3.2", "yes"],
+        ["logistic\\_regression", "0.812", "0.780 to 0.840", "500", "0.742", "0.900", "3.2", ""],
+        ["voices: embedding, words", "0.850", "0.780 to 0.840", "500", "0.742", "0.900", "3.2", "yes"],
     ]
     assert "the teacher holds 0.850" in section(card, "Choice")
     assert rows(card, "Most frequent confusions")[1:] == [["Login \\| Trouble", "Refunds", "9"], ["Refunds", "Late Parcels", "4"]]

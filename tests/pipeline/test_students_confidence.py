@@ -144,6 +144,18 @@ def test_impossible_categories_stay_impossible_unless_all_others_are() -> None:
     assert found[1].tolist() == pytest.approx([0.99, 0.005, 0.005]), "there is nobody else to give the rest to"
 
 
+def test_the_others_share_in_proportion_however_far_behind_they_are() -> None:
+    predicted = np.array([[0.0, -1.0, -3.0], [-801.0, 0.0, -800.0], [-2e5, -1e5, -1e5], [-60.0, -61.0, -63.0]])
+    for fitted in (Calibration("platt", (1.0, 0.0), 98), Calibration("isotonic", (0.5, 1.0, 0.6, 0.9), 98)):
+        found = fitted.apply(predicted)
+        best = predicted.argmax(axis=1)
+        others = np.stack([np.delete(row, place) for row, place in zip(predicted, best, strict=True)])
+        expected = (1 - found[np.arange(4), best])[:, None] * softmax(others, axis=1)
+        kept = np.stack([np.delete(row, place) for row, place in zip(found, best, strict=True)])
+        assert kept == pytest.approx(expected, rel=1e-9, abs=0)
+        assert found[3] == pytest.approx(found[0], rel=1e-9), "only differences count"
+
+
 def test_one_category_and_equal_labels() -> None:
     alone = fit_calibration(np.zeros((50, 1)), np.ones((50, 1)), seed=0)
     assert alone.apply(np.zeros((2, 1))).tolist() == [[1.0], [1.0]]

@@ -1,8 +1,6 @@
-"""A student labels texts: in order, a batch at a time, with the embedder that it learnt on, and with nothing else of Linnaeus."""
+"""A student labels texts: in order, a batch at a time, with the embedder that it learnt on."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,19 +18,6 @@ from pipeline.students import Inputs, LoadedStudent, Novelty, fit_certainty, fit
 from pipeline.students.score import BATCH
 from tests.fitted import ABOUT, CATEGORIES, HashedEmbedder, example_inputs, example_texts, fitted_student, fitted_voice
 
-ROOT = Path(__file__).parent.parent.parent
-BARRED = ("dagster", "duckdb", "xllamacpp", "openai", "datasets", "pipeline.stages", "pipeline.store", "pipeline.serving", "pipeline.corpus")
-BARE = f"""
-import sys
-
-sys.modules.update(dict.fromkeys({BARRED}))  # importing any of them fails as if it were not installed
-from pipeline.students import load
-from tests.fitted import HashedEmbedder
-
-found = load(sys.argv[1], embedder=HashedEmbedder()).predict(sys.argv[2:])
-print(*(one.category_id for one in found))
-"""
-
 
 @pytest.fixture(scope="module")
 def student() -> LoadedStudent:
@@ -41,16 +26,6 @@ def student() -> LoadedStudent:
 
 def reading(features: list[str]) -> LoadedStudent:
     return LoadedStudent(fitted_student(fitted_voice("logistic_regression", features)), ABOUT)
-
-
-def test_a_student_in_a_folder_needs_nothing_of_dagster_a_store_or_a_language_model(tmp_path: Path) -> None:
-    save_student(tmp_path / "student", fitted_student(), ABOUT)
-    texts = ["courier delivery late", "invoice refund", "locked account password"]
-    done = subprocess.run(
-        [sys.executable, "-c", BARE, str(tmp_path / "student"), *texts], capture_output=True, text=True, cwd=ROOT, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == CATEGORIES
 
 
 def test_scores_are_the_largest_of_probabilities_that_sum_to_one(student: LoadedStudent) -> None:

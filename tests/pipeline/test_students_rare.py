@@ -1,5 +1,6 @@
 """Rare categories: mixes inside their category, borders that rarity does not move, written examples that are agreed on and never judged."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from pipeline.errors import TrainingError
-from pipeline.students.fitting import Workshop
-from pipeline.students.helping import HELPS, Help, fit_helped, help_rare
+from pipeline.student_settings import StudentSettings
+from pipeline.students.candidates import candidates_of
+from pipeline.students.choice import Choice, Measure, choose
+from pipeline.students.fitting import Voice, Workshop
 from pipeline.students.inputs import Inputs
+from pipeline.students.macro import macro_f1
 from pipeline.students.material import Material
-from pipeline.students.rare import leave_out, pair_mixes, rare_categories, with_mixes
+from pipeline.students.rare import leave_out, pair_mixes, rare_categories
 from pipeline.students.shifting import ShiftedRegression
 from pipeline.students.written import COPY, choose_written, with_written
+from tests.lessons import lesson
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -69,16 +74,6 @@ def test_mixes_are_the_same_each_time_and_others_with_another_seed() -> None:
     assert not np.array_equal(one.inputs.vectors, other.inputs.vectors)
 
 
-def test_mixes_lie_beside_the_labels_where_no_fold_judges_them() -> None:
-    before = material((30, 4))
-    after = with_mixes(before, least=10, seed=0)
-    assert len(after.labelled) == 34 and len(after.cited) == 6
-    assert np.all(after.cited_soft.argmax(axis=1) == 1)
-    judged = np.concatenate([out for _, out in Workshop(after, folds=3, seed=0).folds])
-    assert sorted(judged.tolist()) == list(range(34))
-    assert with_mixes(before, least=2, seed=0) is before
-
-
 # --- shifted borders -------------------------------------------------------------------------------------------------
 
 
@@ -112,50 +107,95 @@ def test_it_is_a_regression_that_scikit_learn_can_copy() -> None:
     assert isinstance(copy, LogisticRegression) and copy.get_params() == {"C": 3.0, "shift": 0.75, "max_iter": 1000}
 
 
-# --- which way helps -------------------------------------------------------------------------------------------------
+# --- which student finds rare categories ------------------------------------------------------------------------------
+
+PLAIN, SHIFTED, FREQUENT, MIXED = (
+    StudentSettings(kind="logistic_regression", widened="none", penalties=(1.0,), **about)
+    for about in ({}, {"grid": {"shift": [1.0]}}, {"grid": {"shift": [0.01]}}, {"mixes": 20})
+)
 
 
-def test_rare_categories_are_helped_and_the_choice_is_told() -> None:
-    imbalanced = material((200, 40, 6), spread=0.5)
-    found = help_rare(imbalanced, seed=0)
-    assert [trial.help for trial in found.trials] == [one.name for one in HELPS]
-    assert found.help.name != "plain"
-    assert max(trial.alike for trial in found.trials) == next(trial.alike for trial in found.trials if trial.help == found.help.name)
-    assert f"{found.help.name} was best" in found.reason and "n = 246" in found.reason
-    vectors, labels = clouds((200, 200, 200), spread=0.5, seed=9)
-    plain = LogisticRegression(max_iter=1000).fit(imbalanced.labelled.vectors, imbalanced.soft.argmax(axis=1))
-    helped = fit_helped(found, imbalanced, seed=0)
-    assert (helped.predict(Inputs(vectors)) == labels).mean() > (plain.predict(vectors) == labels).mean() + 0.05
+def tried(part: Material, *students: StudentSettings, measure: Measure = "macro_f1") -> tuple[Choice, Workshop]:
+    workshop = Workshop(part, folds=5, seed=0)
+    return choose(candidates_of(students), workshop, measure=measure), workshop
 
 
-def test_the_two_measures_are_one_where_all_categories_are_as_frequent() -> None:
-    for trial in help_rare(material((30, 30, 30)), helps=[Help("balanced"), Help("plain", 0.0)], seed=0).trials:
-        assert trial.alike == pytest.approx(trial.as_they_are)
-        assert trial.low <= trial.alike <= trial.high
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_macro_f1_is_scikit_learns_over_the_categories_that_are_there(pairs: list[tuple[int, int]]) -> None:
+    truth, guesses = (np.array(column, dtype=np.intp) for column in zip(*pairs, strict=True))
+    there = np.unique(truth)
+    plain = f1_score(truth, guesses, average="macro", labels=there, zero_division=0.0)
+    weights = 1 / np.bincount(truth, minlength=4)[truth]
+    alike = f1_score(truth, guesses, average="macro", labels=there, sample_weight=weights, zero_division=0.0)
+    assert macro_f1(truth, guesses, alike=False) == pytest.approx(plain)
+    assert macro_f1(truth, guesses, alike=True) == pytest.approx(alike)
 
 
-@pytest.mark.parametrize("judge", ["alike", "as_they_are"])
-def test_the_measures_are_scikit_learns(judge: Any) -> None:
-    imbalanced, helps = material((90, 30, 8)), [Help("shift 1", 1.0)]
-    trial = help_rare(imbalanced, helps=helps, penalties=[1.0], judge=judge, seed=0).trials[0]
+def test_of_no_document_macro_f1_is_nothing() -> None:
+    nothing = np.zeros(0, dtype=np.intp)
+    assert macro_f1(nothing, nothing, alike=True) == 0.0
+
+
+def test_trials_tell_the_macro_f1_of_unseen_labels() -> None:
+    imbalanced = material((90, 30, 8))
+    choice, workshop = tried(imbalanced, SHIFTED)
     truth, guesses = imbalanced.soft.argmax(axis=1), np.zeros(128, dtype=np.intp)
-    for rows, out in Workshop(imbalanced, folds=5, seed=0).folds:
-        model = ShiftedRegression(1.0, 1.0).fit(imbalanced.labelled.vectors[rows], truth[rows])
-        guesses[out] = model.predict(imbalanced.labelled.vectors[out])
-    assert trial.as_they_are == pytest.approx(f1_score(truth, guesses, average="macro"))
-    assert trial.alike == pytest.approx(f1_score(truth, guesses, average="macro", sample_weight=1 / np.bincount(truth)[truth]))
-    assert trial.agreement == pytest.approx((truth == guesses).mean()) and trial.low <= getattr(trial, judge) <= trial.high
+    for rows, out in workshop.folds:
+        guesses[out] = ShiftedRegression(1.0, 1.0).fit(imbalanced.labelled.vectors[rows], truth[rows]).predict(imbalanced.labelled.vectors[out])
+    assert choice.trials[0].macro_f1 == pytest.approx(macro_f1(truth, guesses, alike=True))
 
 
-def test_what_decides_may_decide_otherwise() -> None:
-    imbalanced, helps = material((300, 12), spread=0.5), [Help("shift .5", 0.5), Help("shift 1", 1.0)]
-    alike, as_they_are = (help_rare(imbalanced, helps=helps, penalties=[3.0], judge=judge, seed=0) for judge in ("alike", "as_they_are"))
-    assert (alike.help.name, as_they_are.help.name) == ("shift 1", "shift .5")
+def test_by_macro_f1_the_student_is_chosen_that_finds_rare_categories() -> None:
+    imbalanced = material((400, 40, 12), spread=0.8)
+    by_macro_f1, _ = tried(imbalanced, FREQUENT, PLAIN)
+    by_agreement, _ = tried(imbalanced, PLAIN, FREQUENT, measure="agreement")
+    assert by_macro_f1.candidate.name == "logistic_regression"
+    assert by_agreement.candidate.name == "logistic_regression, shifted", "which is right more often among documents as frequent as they are"
+    assert "macro-F1" in by_macro_f1.reason and "macro-F1" not in by_agreement.reason
+
+
+def test_settings_are_those_with_the_best_macro_f1() -> None:
+    both = StudentSettings(kind="logistic_regression", widened="none", penalties=(1.0,), grid={"shift": [0.01, 1.0]})
+    choice, _ = tried(material((300, 60, 12), spread=0.8), both)
+    assert choice.settings[0]["shift"] == 1.0
+
+
+def test_a_candidate_that_may_be_better_by_chance_alone_does_not_go_first() -> None:
+    choice, _ = tried(material((30, 30, 30)), PLAIN, SHIFTED)
+    assert choice.candidate.name == "logistic_regression"
+    assert "may be chance" in choice.reason or "within chance" in choice.reason
+
+
+def test_mixes_are_made_of_the_labels_of_the_fold_alone() -> None:
+    part = material((40, 6, 6), spread=0.8)
+    first, truth = Workshop(part, folds=3, seed=0), part.soft.argmax(axis=1)
+    voice = candidates_of([MIXED])[0].voices[0]
+    before = first.unseen(voice, voice.grid[0])
+    row = int(np.flatnonzero(truth == 2)[0])
+    soft = part.soft.copy()
+    soft[row] = [0.0, 1.0, 0.0]
+    second = Workshop(replace(part, soft=soft), folds=3, seed=0)
+    second.folds = first.folds
+    own = next(out for _, out in first.folds if row in out)
+    np.testing.assert_array_equal(second.unseen(voice, voice.grid[0])[own], before[own])
+    assert not np.array_equal(before, Workshop(part, folds=3, seed=0).unseen(replace(voice, mixes=0), voice.grid[0])), "mixes are learnt from"
+
+
+@pytest.mark.parametrize("features", [("embedding", "words"), ("words",)])
+def test_words_see_mixes_too(features: Any) -> None:
+    part = lesson((20, 4))
+    mixed, plain = (
+        Workshop(part, folds=2, seed=0).fit(Voice("one", "logistic_regression", features, chosen=(("C", (1.0,)),), mixes=mixes), {"C": 1.0})
+        for mixes in (20, 0)
+    )
+    assert mixed.predict_proba(part.labelled).shape == (24, 2)
+    assert not np.allclose(mixed.predict_proba(part.labelled), plain.predict_proba(part.labelled))
 
 
 def test_one_category_is_refused() -> None:
     with pytest.raises(TrainingError, match="nothing to learn"):
-        help_rare(material((20, 0)), seed=0)
+        tried(material((20, 0)), MIXED)
 
 
 # --- minimum counts --------------------------------------------------------------------------------------------------
