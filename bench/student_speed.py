@@ -55,8 +55,8 @@ def main(options: argparse.Namespace) -> None:
 def _turns(options: argparse.Namespace) -> tuple[Sequence[Inputs], Mapping[str, Callable[[Inputs], object]]]:
     """Give the batches, and what predicts one."""
     random = np.random.default_rng(SEED)
-    centres = _unit(random.normal(size=(CATEGORIES, DIMENSIONS)))
-    inputs, truth = _documents(options.labels + options.documents, centres, random)
+    centres = unit_rows(random.normal(size=(CATEGORIES, DIMENSIONS)))
+    inputs, truth = documents_around(options.labels + options.documents, centres, random)
     labelled, others = inputs.take(np.arange(options.labels)), inputs.take(np.arange(options.labels, len(inputs)))
     material = Material(
         categories=tuple(f"category {number}" for number in range(CATEGORIES)),
@@ -64,7 +64,7 @@ def _turns(options: argparse.Namespace) -> tuple[Sequence[Inputs], Mapping[str, 
         soft=0.8 * np.eye(CATEGORIES)[truth[: options.labels]] + 0.2 / CATEGORIES,
         weights=np.ones(options.labels),
         groups=same_groups(labelled.vectors),
-        cards=_unit(centres + 0.5 * _unit(random.normal(size=centres.shape))),
+        cards=unit_rows(centres + 0.5 * unit_rows(random.normal(size=centres.shape))),
     )
     workshop = Workshop(material, folds=5, seed=SEED)
     voice = Voice("logistic_regression", "logistic_regression", chosen=(("C", (1.0,)),))
@@ -75,7 +75,7 @@ def _turns(options: argparse.Namespace) -> tuple[Sequence[Inputs], Mapping[str, 
     return batches, {
         "bare logistic regression": lambda batch: bare.predict_proba(batch.vectors),
         "student: logistic_regression": alone.predict_proba,
-        **_calibrated(alone, *_documents(KNOWN, centres, random)),
+        **_calibrated(alone, *documents_around(KNOWN, centres, random)),
         "student: voices, from vectors": _voices(FROM_VECTORS, workshop).predict_proba,
         "student: voices, from words as well": _voices(FROM_WORDS_TOO, workshop).predict_proba,
     }
@@ -104,16 +104,17 @@ def _voices(settings: StudentSettings, workshop: Workshop) -> Voices:
     return Voices(fitted, [voice.usual for voice in candidate.voices], np.arange(CATEGORIES))
 
 
-def _documents(count: int, centres: npt.NDArray[np.float32], random: np.random.Generator) -> tuple[Inputs, Ints]:
+def documents_around(count: int, centres: npt.NDArray[np.float32], random: np.random.Generator) -> tuple[Inputs, Ints]:
     """Draw documents: a category each, a vector around its centre, and a text of words that come seldom or often, some of them its own."""
     truth = random.integers(0, CATEGORIES, count)
-    vectors = _unit(centres[truth] + _unit(random.normal(size=(count, DIMENSIONS))))
+    vectors = unit_rows(centres[truth] + unit_rows(random.normal(size=(count, DIMENSIONS))))
     ranks = np.minimum(random.zipf(1.3, size=(count, LENGTH)), WORDS)
     ranks[:, :3] = WORDS + truth[:, None]
     return Inputs(vectors, [" ".join(f"word{rank}" for rank in row) for row in ranks.tolist()]), truth
 
 
-def _unit(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def unit_rows(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Bring rows to length 1."""
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
