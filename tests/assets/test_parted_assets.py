@@ -1,16 +1,19 @@
 """Days and batches in Dagster: what is new is labelled by the clock or when it arrives, what failed is caught up, nothing is done twice."""
 
+import itertools
 import json
 import os
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from assets.definitions import build_definitions
 from assets.partitions import END, START, range_tags
@@ -187,6 +190,8 @@ def test_new_documents_are_labelled_while_the_model_is_down_and_the_next_tick_ca
     assert "Start it again" in str(failed.step_failure_data.user_failure_data)
     store = store_of(parted)
     assert store.rows("select count(*) from labelled_documents where category is not null") == [(115,)]
+    (again,) = asked_for(parted, instance)
+    assert (again.partition_key, again.tags["linnaeus/why"]) == ("2026-01-04", "its last run failed")
     assert run(parted, instance, "tiny_label", partition="2026-01-04").success
     assert asked_for(parted, instance) == []
     assert store.rows("select max(n) from (select count(*) as n from labelled_documents group by doc_id)") == [(1,)]
@@ -215,6 +220,27 @@ def test_schedules_have_their_time_zone_and_run_as_soon_as_dagster_does_unless_t
     assert of("tiny_label_schedule").default_status == dg.DefaultScheduleStatus.RUNNING
     write_parted(parted, started=False)
     assert of("tiny_evaluate_schedule").default_status == dg.DefaultScheduleStatus.STOPPED
+
+
+@pytest.mark.parametrize(("first", "night"), [("2026-03-27", "2026-03-29"), ("2026-10-23", "2026-10-25")])
+def test_when_the_clocks_change_each_day_is_one_and_each_night_ticks_once(parted: Path, first: str, night: str) -> None:
+    write_parted(parted, label="30 2 * * *")  # an hour that one night lacks and the other has twice
+    definitions, zone = build_definitions(parted), ZoneInfo("Europe/Berlin")
+    begin = datetime.fromisoformat(first).replace(tzinfo=zone)
+    schedule = definitions.resolve_schedule_def("tiny_label_schedule")
+    ticks = itertools.islice(schedule_execution_time_iterator(begin.timestamp(), schedule.cron_schedule, schedule.execution_timezone), 5)
+    days = [(begin + timedelta(days=number)).date() for number in range(5)]
+    assert [tick.astimezone(zone).date() for tick in ticks] == days
+    keys = definitions.resolve_asset_graph().get(dg.AssetKey(["tiny", "documents"])).partitions_def
+    assert keys is not None and [key for key in keys.get_partition_keys(current_time=begin + timedelta(days=4)) if key >= first] == [
+        str(day) for day in days
+    ]
+    assert night in keys.get_partition_keys(current_time=begin + timedelta(days=4))
+
+
+def test_a_run_has_a_time_limit_where_the_project_gives_one(parted: Path) -> None:
+    write_parted(parted, max_minutes=90)
+    assert build_definitions(parted).resolve_job_def("tiny_label").tags["dagster/max_runtime"] == "5400"
 
 
 def test_a_new_student_labels_every_day(parted: Path, instance: dg.DagsterInstance) -> None:
