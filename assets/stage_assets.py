@@ -63,7 +63,8 @@ def _run(context: dg.AssetExecutionContext, stage: str, session: Session) -> dg.
     with telling(context, session):
         report = run_stage(stage, session)
     context.log.info(f"{stage}: {report.made} made, {report.total} there, {report.calls} model calls, {report.seconds:.1f} s")
-    return dg.MaterializeResult(metadata=describe(report, session))
+    with session.store.reader():  # opened once for all that is shown
+        return dg.MaterializeResult(metadata=describe(report, session))
 
 
 def _failure(context: dg.AssetExecutionContext, error: LinnaeusError, retries: int) -> Exception:

@@ -99,8 +99,9 @@ def run_stage(name: str, session: Session) -> Report:
         report = _report(name, session, made=made, total=total, seconds=time.monotonic() - began, spent_before=spent_before)
         counts = {"made": made, "total": total, "calls": report.calls, "tokens_in": report.tokens_in, "tokens_out": report.tokens_out}
         try:
-            session.store.save(report.served)
-            session.store.record_stage(session.run_id, name, seconds=report.seconds, status=status, counts=counts)
+            with session.store.writer():
+                session.store.save(report.served)
+                session.store.record_stage(session.run_id, name, seconds=report.seconds, status=status, counts=counts)
             session.store.publish()
         except LinnaeusError:
             if status == "done":

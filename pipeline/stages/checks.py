@@ -146,9 +146,10 @@ CHECKS: Mapping[str, tuple[Rule, ...]] = {
 
 def examine(rule: Rule, stage: str, session: Session) -> Finding:
     """Test a rule; of what is done once a facet, for each, where it has to hold for all."""
-    if stage not in PER_FACET or len(session.project.facet_names) == 1:
-        return rule.test(session)
-    found = {facet: rule.test(session.view(facet)) for facet in session.project.facet_names}
+    with session.store.reader():  # opened once for all that a rule looks up
+        if stage not in PER_FACET or len(session.project.facet_names) == 1:
+            return rule.test(session)
+        found = {facet: rule.test(session.view(facet)) for facet in session.project.facet_names}
     said = "; ".join(f"{facet}: {one.said}" for facet, one in found.items())
     figures = {f"{name}_of_{facet}": figure for facet, one in found.items() for name, figure in one.figures.items()}
     return Finding(all(one.passed for one in found.values()), said, figures)

@@ -18,7 +18,7 @@ from pipeline.students.estimators import grid_of, make_estimator, rows_of_soft
 from pipeline.students.features import feature_step
 from pipeline.students.judged import checked_probabilities
 from pipeline.students.material import Material
-from pipeline.students.rare import pair_mixes
+from pipeline.students.mixes import pair_mixes
 from pipeline.students.voices import log_probabilities
 from pipeline.students.widening import widen
 

@@ -20,7 +20,7 @@ from pipeline.students.fitting import Voice, Workshop
 from pipeline.students.inputs import Inputs
 from pipeline.students.macro import macro_f1
 from pipeline.students.material import Material
-from pipeline.students.rare import leave_out, pair_mixes, rare_categories
+from pipeline.students.mixes import pair_mixes
 from pipeline.students.shifting import ShiftedRegression
 from pipeline.students.written import COPY, choose_written, with_written
 from tests.lessons import lesson
@@ -196,32 +196,6 @@ def test_words_see_mixes_too(features: Any) -> None:
 def test_one_category_is_refused() -> None:
     with pytest.raises(TrainingError, match="nothing to learn"):
         tried(material((20, 0)), MIXED)
-
-
-# --- minimum counts --------------------------------------------------------------------------------------------------
-
-
-def test_categories_with_few_labels_are_named_with_how_often_they_were_recognised() -> None:
-    unseen = np.log(np.array([[0.8, 0.1, 0.1], [0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.2, 0.7, 0.1], [0.9, 0.05, 0.05]]))
-    soft = np.eye(3)[[0, 0, 1, 1, 2]]
-    part = Material(("a", "b", "c"), Inputs(unit(np.ones((5, 2)))), soft, np.ones(5), np.arange(5))
-    found = rare_categories(part, unseen, least=2)
-    assert [(one.category, one.labels, one.recognised) for one in found] == [("c", 1, 0)]
-    assert [one.category for one in rare_categories(part, unseen, least=3)] == ["c", "a", "b"]
-    assert rare_categories(part, unseen, least=0) == ()
-
-
-def test_a_category_left_out_takes_its_labels_its_card_and_its_citations_along() -> None:
-    vectors, labels = clouds((6, 5, 2))
-    soft = 0.8 * np.eye(3)[labels] + 0.2 / 3
-    cards, cited = unit(np.eye(3, 8)), Inputs(vectors[[0, 12]])
-    whole = Material(("a", "b", "c"), Inputs(vectors), soft, np.ones(13), np.arange(13), cited, np.eye(3)[[0, 2]], cards=cards)
-    found = leave_out(whole, ["c"])
-    assert found.categories == ("a", "b") and found.soft.shape == (11, 2) and len(found.unlabelled) == 2 and len(found.cited) == 1
-    np.testing.assert_allclose(found.soft.sum(axis=1), 1.0)
-    np.testing.assert_allclose(found.cited_soft, [[1.0, 0.0]])
-    assert found.cards is not None and np.array_equal(found.cards, cards[:2])
-    assert leave_out(whole, []) is whole
 
 
 # --- written examples ------------------------------------------------------------------------------------------------
