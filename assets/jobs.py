@@ -111,7 +111,7 @@ def _arrived(context: dg.SensorEvaluationContext, project: Project) -> dg.Sensor
     seen, asked = ({name: FileVersion(name, *row) for name, row in memory[part].items()} for part in ("seen", "asked"))
     try:
         present = file_versions(project)
-        settled = {name: one for name, one in settled_files(project, seen, time.time()).items() if asked.get(name) != one}
+        settled = {name: one for name, one in settled_files(project, present, seen, time.time()).items() if asked.get(name) != one}
     except CorpusError as error:
         return dg.SkipReason(str(error))
     asked = {name: one for name, one in (asked | settled).items() if name in present}

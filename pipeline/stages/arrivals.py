@@ -109,17 +109,15 @@ def file_versions(project: Project) -> dict[str, FileVersion]:
     return found
 
 
-def settled_files(project: Project, before: Mapping[str, FileVersion], now: float) -> dict[str, FileVersion]:
+def settled_files(project: Project, present: Mapping[str, FileVersion], before: Mapping[str, FileVersion], now: float) -> dict[str, FileVersion]:
     """Give the files that are whole: as they were when they were looked at before, and not changed for `schedule.settle_seconds`.
 
-    :param before: what an earlier look found, by name.
+    :param present: what `file_versions` finds now; `before` what it found at an earlier look.
     :param now: seconds since 1970.
     """
     wait = project.schedule.settle_seconds
     return {
-        name: version
-        for name, version in file_versions(project).items()
-        if version == before.get(name) and now - version.modified / 1e9 >= wait and version.size
+        name: version for name, version in present.items() if version == before.get(name) and now - version.modified / 1e9 >= wait and version.size
     }
 
 

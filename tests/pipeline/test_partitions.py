@@ -254,16 +254,16 @@ def test_only_files_that_are_whole_count(parted: Project, tmp_path: Path) -> Non
 def test_a_file_is_whole_when_it_has_stayed_as_it_was_for_long_enough(parted: Project) -> None:
     first = file_versions(parted)
     newest = max(version.modified for version in first.values()) / 1e9
-    assert settled_files(parted, first, newest + 29) == {}
-    assert settled_files(parted, first, newest + 31) == first
-    assert settled_files(parted, {}, newest + 31) == {}, "it has to be looked at twice"
+    assert settled_files(parted, first, first, newest + 29) == {}
+    assert settled_files(parted, first, first, newest + 31) == first
+    assert settled_files(parted, first, {}, newest + 31) == {}, "it has to be looked at twice"
     with (parted.corpus_path / "b.jsonl").open("a") as handle:
         handle.write("{}\n")
-    assert set(settled_files(parted, first, newest + 3600)) == {"a.jsonl", "c.jsonl"}
+    assert set(settled_files(parted, file_versions(parted), first, newest + 3600)) == {"a.jsonl", "c.jsonl"}
     for name in (".d.jsonl", "d.jsonl.part"):
         (parted.corpus_path / name).write_text("{}\n")
     (parted.corpus_path / "empty.jsonl").touch()
-    assert set(settled_files(parted, file_versions(parted), newest + 7200)) == {"a.jsonl", "b.jsonl", "c.jsonl"}
+    assert set(settled_files(parted, file_versions(parted), file_versions(parted), newest + 7200)) == {"a.jsonl", "b.jsonl", "c.jsonl"}
 
 
 def test_some_documents_of_each_part_are_labelled_by_the_model(parted: Project, tmp_path: Path) -> None:
