@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,6 +11,7 @@ from aiohttp import web
 from pipeline.endpoint.watching import Newer, watch
 from pipeline.endpoint.web import Endpoint
 from pipeline.errors import EndpointError
+from pipeline.supervision.addresses import is_loopback
 
 __all__ = ["listening", "serve"]
 
@@ -60,7 +60,7 @@ async def _serve(endpoint: Endpoint, host: str, port: int, tell: Callable[[str],
     with _signals() as told:
         async with listening(endpoint, host=host, port=port) as address:
             tell(f"Serving {endpoint.card['classifier_id']} on {address}")
-            if not _is_loopback(host):
+            if not is_loopback(host):
                 tell("Whoever reaches this address may ask: there is no password. Put a proxy before it that knows its clients.")
             loading, waiting = asyncio.create_task(endpoint.load()), asyncio.create_task(told.wait())
             await asyncio.wait({loading, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -95,10 +95,3 @@ def _signals() -> Iterator[asyncio.Event]:
         for number, handler in before.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
