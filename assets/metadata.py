@@ -8,9 +8,10 @@ import dagster as dg
 from assets.described import column_lineage
 from assets.laid_out import as_picture, as_table
 from pipeline.call_records import StageServing
-from pipeline.evaluation.pictures import calibration_picture, label_picture, learning_picture, stacked_picture
+from pipeline.evaluation.pictures import calibration_picture, drift_picture, label_picture, learning_picture, stacked_picture
 from pipeline.settings import MAIN
 from pipeline.stages import ROLE_OF, Report, Session
+from pipeline.stages.drift import drift_of
 from pipeline.stages.overview import curve_points, evaluation_table, facet_table, label_counts, measure_table, sample_labels, taxonomy_table
 from pipeline.stages.past import failed_calls, failure_kinds, learning_points, partition_labels, stage_seconds
 from pipeline.stages.plan import plan
@@ -138,7 +139,13 @@ def _examples(session: Session) -> dict[str, Any]:
 
 def _labelled(session: Session) -> dict[str, Any]:
     examples = as_table(["text", "category", "probability", "labelled_by"], sample_labels(session.store, 10))
-    return _histogram(session) | _parts(session) | {"examples": examples}
+    return _histogram(session) | _parts(session) | _drift(session) | {"examples": examples}
+
+
+def _drift(session: Session) -> dict[str, Any]:
+    """Show how far the latest parts of the corpus are from those before them."""
+    parts = drift_of(session)[-PARTS_SHOWN:]
+    return {"drift": as_picture("drift", drift_picture(parts))} if len(parts) > 1 else {}
 
 
 def _parts(session: Session) -> dict[str, Any]:

@@ -4,7 +4,10 @@ from typing import Any
 
 import dagster as dg
 
+from assets.metadata import described_plan
+from assets.pools import pool_of
 from assets.resources import Sessions
+from assets.retries import failure
 from pipeline.errors import LinnaeusError
 from pipeline.settings import MAIN, Project
 from pipeline.stages.proposal import Proposal, propose
@@ -23,18 +26,22 @@ def proposal_job_name(project: Project) -> str:
 def proposal_job(project: Project) -> dg.JobDefinition:
     """Make the job that proposes a taxonomy for each facet of a project."""
 
-    @dg.op(name=f"{project.name}_proposal", out=dg.Out(dg.Nothing), tags={"linnaeus/project": project.name})
+    pool = pool_of(project, "generated_taxonomy")
+
+    @dg.op(name=f"{project.name}_proposal", out=dg.Out(dg.Nothing), pool=pool, tags={"linnaeus/project": project.name})
     def proposal(context: dg.OpExecutionContext, sessions: Sessions) -> None:
         """Make a taxonomy from the corpus as it is now, beside the one in use, and show what it would change."""
         try:
             session, shown = sessions.open(project, context.run_id), dict[str, Any]()
-            for facet in session.project.facet_names:
+            if sessions.dry_run:
+                shown = described_plan(session)
+            for facet in () if sessions.dry_run else session.project.facet_names:
                 found = propose(session.view(facet))
                 context.log.info(f"{found.words} {f'To put it in place: {found.command}' if found.changes else ''}")
                 shown |= described_proposal(found)
             context.add_output_metadata(shown)
         except LinnaeusError as error:
-            raise dg.Failure(description=str(error), allow_retries=False) from error
+            raise failure(context, error, sessions.retries_of(project)) from error
 
     tags = {"linnaeus/project": project.name, "linnaeus/kind": "propose"}
     if project.schedule.max_minutes is not None:

@@ -29,6 +29,10 @@ class Sessions(dg.ConfigurableResource):  # type: ignore[type-arg]
     dry_run: bool = Field(default=False, description="Ask and write nothing: the first stage shows the plan, and the others are skipped.")
     retries: int | None = Field(default=None, ge=0, description="Times that a stage is tried again, in place of schedule.retries.")
 
+    def retries_of(self, project: Project) -> int:
+        """Say how often a step of this run is tried again."""
+        return project.schedule.retries if self.retries is None else self.retries
+
     def open(self, project: Project, run_id: str, partitions: Sequence[str] = ()) -> Session:
         """Give the run's session on a project, from the project file as it is now.
 

@@ -8,17 +8,16 @@ import dagster as dg
 from assets.described import definition_metadata, stage_description
 from assets.metadata import describe, described_plan
 from assets.partitions import PARTED, partitions_of, run_partitions
+from assets.pools import pool_of
 from assets.progress import telling
 from assets.resources import Sessions
-from pipeline.errors import EngineError, LinnaeusError, StoreError
+from assets.retries import failure
+from pipeline.errors import LinnaeusError
 from pipeline.settings import Project
 from pipeline.stages import ROLE_OF, STAGES, Session, run_stage
 from pipeline.stages.stage_versions import stage_version
 
 __all__ = ["project_assets"]
-
-PASSING = (EngineError, StoreError)  # a server that is being restarted, a disk that is being cleared
-FIRST_PAUSE, LONGEST_PAUSE = 10.0, 300.0  # seconds before a stage is tried again
 
 
 def project_assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -43,7 +42,7 @@ def _stage_asset(project: Project, stage: str) -> dg.AssetsDefinition:
         tags={"linnaeus/project": project.name},
         partitions_def=partitions_of(project) if stage in PARTED else None,
         backfill_policy=dg.BackfillPolicy.single_run() if stage in PARTED and project.partitions else None,
-        pool=_pool(project, stage),
+        pool=pool_of(project, stage),
         output_required=False,  # a dry run makes nothing
     )
     def asset(context: dg.AssetExecutionContext, sessions: Sessions) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
@@ -54,7 +53,7 @@ def _stage_asset(project: Project, stage: str) -> dg.AssetsDefinition:
             elif stage == next(iter(STAGES)):
                 context.log_event(dg.AssetObservation(context.asset_key, metadata=described_plan(session)))
         except LinnaeusError as error:
-            raise _failure(context, error, project.schedule.retries if sessions.retries is None else sessions.retries) from error
+            raise failure(context, error, sessions.retries_of(project)) from error
 
     return asset
 
@@ -65,21 +64,3 @@ def _run(context: dg.AssetExecutionContext, stage: str, session: Session) -> dg.
     context.log.info(f"{stage}: {report.made} made, {report.total} there, {report.calls} model calls, {report.seconds:.1f} s")
     with session.store.reader():  # opened once for all that is shown
         return dg.MaterializeResult(metadata=describe(report, session))
-
-
-def _failure(context: dg.AssetExecutionContext, error: LinnaeusError, retries: int) -> Exception:
-    """Try again where waiting may help; what is finished is not done twice. The message says what a person can do."""
-    if isinstance(error, PASSING) and context.retry_number < retries:
-        pause = min(FIRST_PAUSE * 3**context.retry_number, LONGEST_PAUSE)
-        context.log.warning(f"{error} Trying again in {pause:g} s ({context.retry_number + 1} of {retries}).")
-        return dg.RetryRequested(max_retries=retries, seconds_to_wait=pause)
-    return dg.Failure(description=str(error), allow_retries=False)
-
-
-def _pool(project: Project, stage: str) -> str:
-    """Name what a stage shares with those of other runs: its model server, or the tables of its project."""
-    if stage not in ROLE_OF:
-        return f"store_{project.name}"
-    engine = project.engine_of(ROLE_OF[stage])
-    where = "_".join(engine.base_url) or ("embedded" if engine.kind == "embedded" else engine.model)
-    return "model_" + "".join(letter if letter.isalnum() else "_" for letter in where)

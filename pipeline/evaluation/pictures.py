@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.trust_records import CurvePoint
+from pipeline.trust_records import CurvePoint, Drift
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["calibration_picture", "label_picture", "learning_picture", "stacked_picture"]
+__all__ = ["calibration_picture", "drift_picture", "label_picture", "learning_picture", "stacked_picture"]
 
 SIZE = (9.0, 4.2)  # inches, both panels
 DPI, SMALL_DPI = 110, 80
@@ -87,6 +87,29 @@ def learning_picture(points: Sequence[tuple[int, float, float | None, float | No
     return _drawn(figure)
 
 
+def drift_picture(parts: Sequence[Drift]) -> bytes:
+    """Draw how far each part of the corpus is from those before it: its labels, and its documents like nothing learnt from.
+
+    Grey is what chance alone would reach once in a thousand; a part that was compared with nothing has a gap.
+    """
+    from matplotlib.figure import Figure
+
+    names = [part.part for part in parts]
+    columns = {
+        "labels": ("distance of the labels", [part.distance for part in parts], [part.distance_by_chance for part in parts]),
+        "strangers": ("share of strangers", [part.strangers for part in parts], [part.strangers_by_chance for part in parts]),
+    }
+    figure = Figure(figsize=SIZE, dpi=SMALL_DPI, layout="constrained")
+    for axes, colour, (title, (unit, values, by_chance)) in zip(figure.subplots(1, 2), COLOURS, columns.items(), strict=False):
+        axes.fill_between(names, 0.0, _gaps(by_chance), color=INK, alpha=0.2, linewidth=0, label="chance")
+        axes.plot(names, _gaps(values), "o-", color=colour, markersize=4)
+        axes.set(ylim=(0, None), xlim=(-0.5, len(names) - 0.5), ylabel=unit, title=f"Drift of the {title}")
+        axes.tick_params(axis="x", rotation=90 if len(names) > FEW // 2 else 0, labelsize="small")
+        axes.grid(alpha=0.2)
+        axes.legend(frameon=False, fontsize="small")
+    return _drawn(figure)
+
+
 def stacked_picture(columns: Mapping[str, Mapping[str, float]], *, title: str, unit: str, shares: bool = False) -> bytes:
     """Draw a bar for each column, one part on the other: the parts that are largest over all, and all others as one.
 
@@ -122,6 +145,10 @@ def _drawn(figure: "Figure") -> bytes:
     figure.savefig(drawn, format="png", facecolor="white")
     Image.open(drawn).convert("RGB").quantize(SHADES).save(small, format="png", optimize=True)
     return small.getvalue()
+
+
+def _gaps(values: Sequence[float | None]) -> list[float]:
+    return [float("nan") if value is None else value for value in values]
 
 
 def _most(counts: Mapping[str, float], most: int) -> list[tuple[str, Any]]:

@@ -24,7 +24,7 @@ __all__ = ["Asking"]
 FIRST_LOOKUP, LARGEST_LOOKUP = 64, 1024  # questions looked up in the ledger at once: a look takes a fixed time
 WINDOWS = 4  # answers kept for their turn, in multiples of the calls in flight
 REMEMBERED = 1024  # finished questions that an equal one is answered from, until the ledger can
-GOODBYE_SECONDS = 10.0
+GOODBYE_SECONDS = 6.0  # a cancelled run is to be over within ten
 
 
 class Place:

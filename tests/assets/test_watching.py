@@ -216,6 +216,18 @@ def test_the_job_shows_what_it_proposes_and_changes_nothing(workspace: Path, ins
         assert session.store.rows("select key, value from current where key not like 'proposal/%' order by key") == before
 
 
+def test_a_dry_run_of_the_proposal_shows_the_plan_and_asks_nothing(workspace: Path, instance: dg.DagsterInstance) -> None:
+    def refuse(question: Any) -> Any:
+        raise AssertionError("a dry run asks no model")
+
+    config = QUIET | {"resources": {"sessions": {"config": {"dry_run": True}}}}
+    with opening_sessions(opener(refuse)):
+        result = proposal_job(a_project(workspace)).execute_in_process(instance=instance, run_config=config)
+    (output,) = [event for event in result.all_events if event.is_successful_output]
+    metadata = output.event_specific_data.metadata  # type: ignore[union-attr]
+    assert metadata["planned_calls"].value > 0
+
+
 def test_a_proposal_that_cannot_be_made_fails_with_our_message(workspace: Path, instance: dg.DagsterInstance) -> None:
     result = propose_in(instance, a_project(workspace))
     assert not result.success

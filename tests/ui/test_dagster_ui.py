@@ -163,6 +163,16 @@ def test_metadata_shows_tables_and_plots(site: Site) -> None:
     site.shoot("4-a-table-or-plot")
 
 
+def test_three_days_are_filled_back(site: Site) -> None:
+    before = {run["runId"] for run in site.runs()}
+    site.open("/assets/assistant/predictions?view=overview", "Description")
+    site.launch_all("Materialize")
+    new = [run for run in site.finished() if run["runId"] not in before]
+    assert new and {run["status"] for run in new} == {"SUCCESS"}
+    site.open("/assets/assistant/predictions?view=partitions", DAYS[0])
+    site.shoot("5-backfill")
+
+
 def test_planted_bad_data_makes_a_check_fail_with_what_to_do(site: Site) -> None:
     drop(site.workspace, DAYS[2], [{"id": f"bad{number}", "text": "where is my parcel"} for number in range(2)], more="{broken\n" * 30)
     site.open("/assets/assistant/documents?view=overview", "Description")
@@ -171,17 +181,7 @@ def test_planted_bad_data_makes_a_check_fail_with_what_to_do(site: Site) -> None
     site.open("/assets/assistant/documents?view=checks", "few_rejects")
     site.page.get_by_text("few_rejects").first.click()
     site.page.get_by_text("30 of 60 rows rejected").first.wait_for()
-    site.shoot("5-failed-check")
-
-
-def test_three_days_are_filled_back(site: Site) -> None:
-    before = {run["runId"] for run in site.runs()}
-    site.open("/assets/assistant/predictions?view=overview", "Description")
-    site.launch_all("Materialize")
-    new = [run for run in site.finished() if run["runId"] not in before]
-    assert new and {run["status"] for run in new} == {"SUCCESS"}
-    site.open("/assets/assistant/predictions?view=partitions", DAYS[0])
-    site.shoot("6-backfill")
+    site.shoot("6-failed-check")
 
 
 def test_a_schedule_that_is_turned_on_ticks(site: Site) -> None:
@@ -202,8 +202,10 @@ def test_a_run_is_cancelled_and_keeps_what_is_done(site: Site) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace("what does the user want the assistant to do", "which part of daily life is it about"))
     before = {run["runId"] for run in site.runs()}
     site.open("/assets/assistant/facets?view=overview", "Description")
+    clicked = time.time()
     site.page.get_by_role("button", name="Materialize").first.click()
     (run,) = wait_for(lambda: [one for one in site.runs() if one["runId"] not in before and one["status"] == "STARTED"], "the run", 120.0)
+    log.info("from click to a run of one asset: %.1f s", run["startTime"] - clicked)
     site.open(f"/runs/{run['runId']}", "Terminate")
     site.page.wait_for_timeout(3000)  # the model is at work on the question
     site.page.get_by_role("button", name="Terminate").first.click()
