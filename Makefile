@@ -26,8 +26,12 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/linnaeus run demo
 
+# As many processes as cores, each of one thread, because more would wait for one another; a file is one process's.
+# Tests start many processes, so what is compiled is kept, whatever the environment says.
+test: export OMP_NUM_THREADS ?= 1
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -48,7 +48,12 @@ class AnnotationSettings(Settings):
     )
     held_out: float = Field(0.4, gt=0, lt=1, description="Share of them kept from the students, to measure them on.")
     max_words: int = Field(300, ge=10, description="Words of a document shown to the model; longer ones are cut and flagged.")
-    long_documents: Keep = Field("head", description="What is shown of a longer one: head, tail, or both_ends (two thirds and one third).")
+    long_documents: Keep = Field(
+        "head",
+        description="What is shown of a longer one: head, tail, or both_ends (two thirds and one third); windows labels overlapping parts of it,"
+        " a question each, and averages.",
+    )
+    windows: int = Field(4, ge=2, le=64, description="Most windows of a document, spread evenly where it has more.")
     levels: Literal["flat", "top_down"] = Field("flat", description="Of a taxonomy with levels: all leaves at once, or level by level.")
     shortlist: Literal["auto", "off"] | Annotated[int, Field(ge=2)] = Field(
         "auto", description="Categories shown for a document: auto shortens a list that is longer than shortlist_tokens; off shows all."
@@ -71,6 +76,8 @@ class AnnotationSettings(Settings):
     @property
     def shown(self) -> list[Any]:
         """List what determines which part of a document is shown: part of the key of every row made from documents."""
+        if self.long_documents == "windows":
+            return [self.max_words, self.long_documents, self.windows]
         return [self.max_words] if self.long_documents == "head" else [self.max_words, self.long_documents]
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """Frozen records of what models are asked: calls, what a plan predicts of them, what an exam and a stage made of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ class Call:
     parameters: Mapping[str, Any] | None = None
     seed: int | None = None
     cost: float | None = None  # by engine.prices
+    texts: Sequence[str] = ()  # text hashes of the documents that the question showed
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import numpy as np
 
 from pipeline.batches import in_batches
 from pipeline.dictation import undictated
-from pipeline.fitting import DocumentPrompt, Posed, ask_posed
+from pipeline.fitting import DocumentPrompt, Posed, ask_posed, shown_hashes
+from pipeline.ids import text_hash
 from pipeline.prompts import load_prompt
 from pipeline.records import Category, FacetExample, Taxonomy
 from pipeline.serving.contract import Answer, Chat, Choice
@@ -26,11 +27,15 @@ KEPT = 64  # prompts that are kept filled in but for their document
 
 @dataclass(frozen=True)
 class Case:
-    """A text to choose for: among which categories (all leaves where none are named), and beside which labelled texts."""
+    """A text to choose for: among which categories (all leaves where none are named), and beside which labelled texts.
+
+    `of` is the hash of the document that it is taken from, where that is not the hash of the text itself.
+    """
 
     text: str
     offered: tuple[Category, ...] = ()
     demonstrations: tuple[FacetExample, ...] = ()
+    of: str = ""
 
 
 def ask_category(texts: Iterable[str], *, taxonomy: Taxonomy, chat: Chat, project: Project, purpose: str) -> Iterator[tuple[Answer, bool]]:
@@ -91,7 +96,7 @@ def none_probability(answer: Answer) -> float:
 def _undictated(cases: Iterable[Case], names: Sequence[str], chat: Chat, project: Project) -> Iterator[Case]:
     for batch in in_batches(cases, LOOKED_AT):
         texts = undictated([case.text for case in batch], names, chat=chat, project=project)
-        yield from (replace(case, text=text) for case, text in zip(batch, texts, strict=True))
+        yield from (replace(case, text=text, of=case.of or text_hash(case.text)) for case, text in zip(batch, texts, strict=True))
 
 
 class _Asking:
@@ -109,7 +114,8 @@ class _Asking:
         listed = self._categories if self._list_all else offered
         form = Choice(tuple(category.name for category in [*offered, *self._more]))
         shown = [f"{shot['text']}\0{shot['answer']}" for shot in case.demonstrations]
-        return self._prompt(tuple([*(category.category_id for category in listed), "", *shown]), listed, case).pose(case.text, form)
+        prompt = self._prompt(tuple([*(category.category_id for category in listed), "", *shown]), listed, case)
+        return prompt.pose(case.text, form, of=(case.of, *shown_hashes(shot["text"] for shot in case.demonstrations)))
 
     def _prompt(self, key: tuple[str, ...], listed: Sequence[Category], case: Case) -> DocumentPrompt:
         if key not in self._prompts:

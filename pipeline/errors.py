@@ -14,6 +14,7 @@ LinnaeusError
 ├── TrainingError           the labels do not allow a student to be trained
 ├── ArtefactError           a stored student is damaged or does not belong here
 ├── EndpointError           the address of the HTTP endpoint cannot be had
+├── ExportError             an export cannot be written where or as it was asked for
 ├── StudentError            a student cannot be found, compared or taken into use
 ├── SupervisionError        Dagster's processes cannot be kept running, or are kept by another process
 └── StoreError              the DuckDB file cannot be opened, locked or written
@@ -36,6 +37,7 @@ __all__ = [
     "EngineError",
     "EngineGoneError",
     "ExamFailedError",
+    "ExportError",
     "LinnaeusError",
     "ProjectError",
     "PromptError",
@@ -112,6 +114,10 @@ class SupervisionError(LinnaeusError):
 
 class EndpointError(LinnaeusError):
     """Report an address that the HTTP endpoint cannot listen on."""
+
+
+class ExportError(LinnaeusError):
+    """Report an export that cannot be written where or as it was asked for."""
 
 
 class StoreError(LinnaeusError):

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.ids import text_hash
 from pipeline.prompts import Prompt, as_data
 from pipeline.serving.contract import Answer, AnswerForm, Chat, Choice, Message, Question
 from pipeline.settings import AnnotationSettings, Project
 from pipeline.text import cut_words
 
-__all__ = ["DocumentPrompt", "Fitted", "Posed", "Window", "ask_posed", "fit_texts", "open_place"]
+__all__ = ["DocumentPrompt", "Fitted", "Posed", "Window", "ask_posed", "fit_texts", "open_place", "shown_hashes"]
 
 Messages = tuple[Message, ...]
 SLACK = 16  # tokens by which text around a document may be split otherwise than without it
@@ -103,12 +104,16 @@ class DocumentPrompt:
         self._longest = max(prompt.about.max_tokens, _bytes_of_options(form))
         self._window = Window(open_place(prompt, **inputs), chat=chat, max_tokens=self._longest, policy=project.annotation)
 
-    def pose(self, text: str, form: AnswerForm | None = None) -> Posed:
-        """Ask about a text, cut where it is too long; `form` takes the place of the prompt's own."""
+    def pose(self, text: str, form: AnswerForm | None = None, *, of: Sequence[str] = ()) -> Posed:
+        """Ask about a text, cut where it is too long; `form` takes the place of the prompt's own.
+
+        :param of: hashes of the documents that are shown; that of the text when empty.
+        """
         fitted, prompt = self._window.fit(text), self._prompt
         if fitted.messages is None:
             return Posed(None, truncated=True, instead=Answer("too_long", error=self._too_long(), attempts=0))
-        question = Question(self._purpose, prompt.fingerprint, fitted.messages, form or self._form, self._longest, seed=self._seed)
+        shown = tuple(of) or shown_hashes([text])
+        question = Question(self._purpose, prompt.fingerprint, fitted.messages, form or self._form, self._longest, seed=self._seed, texts=shown)
         return Posed(question, fitted.truncated)
 
     def _too_long(self) -> str:
@@ -149,6 +154,11 @@ def ask_posed(posed: Iterable[Posed], chat: Chat) -> Iterator[tuple[Answer, bool
             yield first.instead, first.truncated
         yield answer, first.truncated
     yield from ((one.instead, one.truncated) for one in waiting if one.instead is not None)
+
+
+def shown_hashes(texts: Iterable[str]) -> tuple[str, ...]:
+    """Hash the texts that a question shows, each once, as documents are."""
+    return tuple(dict.fromkeys(map(text_hash, texts)))
 
 
 def fit_texts(render: Callable[[Sequence[str]], Messages], texts: Sequence[str], *, chat: Chat, max_tokens: int) -> Messages:

@@ -10,7 +10,9 @@ import json
 import unicodedata
 from typing import Any
 
-__all__ = ["canonical_json", "content_id", "normalise_text", "order_key", "text_hash"]
+__all__ = ["canonical_json", "content_id", "hash_start", "normalise_text", "order_key", "text_hash"]
+
+SIZE, PERSON = 16, b"linnaeus"
 
 
 def canonical_json(value: Any) -> str:
@@ -21,8 +23,13 @@ def canonical_json(value: Any) -> str:
 def content_id(kind: str, value: Any) -> str:
     """Hash any JSON value to `kind:` and 32 hexadecimal digits."""
     # The kind is hashed as well: the order of samples and the split into train and held out must not be one number.
-    digest = hashlib.blake2b(canonical_json([kind, value]).encode("utf-8", "surrogatepass"), digest_size=16, person=b"linnaeus")
+    digest = hashlib.blake2b(canonical_json([kind, value]).encode("utf-8", "surrogatepass"), digest_size=SIZE, person=PERSON)
     return f"{kind}:{digest.hexdigest()}"
+
+
+def hash_start(kind: str) -> "hashlib.blake2b":
+    """Start the hash of `content_id`, to be copied for many values: what it lacks is a value's canonical JSON and `]`."""
+    return hashlib.blake2b(f"[{canonical_json(kind)},".encode(), digest_size=SIZE, person=PERSON)
 
 
 def normalise_text(text: str) -> str:

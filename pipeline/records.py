@@ -7,6 +7,7 @@ row (summary, label, prediction). An *annotator* is whoever gives a label: a mod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 __all__ = [
@@ -37,7 +38,7 @@ __all__ = [
 
 T = TypeVar("T")
 Vector = Sequence[float]
-AnnotatorKind = Literal["llm", "teacher", "human", "rule", "vote"]
+AnnotatorKind = Literal["llm", "teacher", "human", "rule", "vote", "shared"]
 AbstainReason = Literal["none_fits", "unsure"]
 ChangeKind = Literal["add", "rename", "merge", "split", "drop", "move"]
 FacetSource = Literal["user", "generator", "use_case"]
@@ -47,7 +48,7 @@ TaxonomyStage = Literal["generate", "update", "review", "select", "deepen", "des
 
 @dataclass(frozen=True)
 class Document:
-    """One version of a text of the corpus."""
+    """One version of a text of the corpus; where it has a title, the text is the title, an empty line and the body."""
 
     doc_id: str
     text_hash: str
@@ -56,6 +57,14 @@ class Document:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     gold: str | None = None  # read by evaluation alone
     partition: str | None = None  # its day or batch, where the project has partitions
+    title: str | None = None
+    language: str | None = None  # as the corpus names it
+    written_at: datetime | None = None  # in UTC, without zone
+
+    @property
+    def body(self) -> str:
+        """Give the text without its title."""
+        return self.text if self.title is None else self.text[len(self.title) + 2 :]
 
     @property
     def words(self) -> int:
@@ -242,6 +251,8 @@ class Label:
     evidence: str | None = None
     evidence_start: int | None = None  # characters of the text before the quote
     rationale: str | None = None
+    windows: int | None = None  # of a long text, that were asked about and averaged
+    window_start: int | None = None  # characters of the text before the window that speaks most for the label
 
 
 @dataclass(frozen=True)

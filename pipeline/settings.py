@@ -4,6 +4,7 @@ Unknown keys are refused and every mistake is listed at once, before anything is
 the project file. Keys of servers are never written here: `engine.key_env` names the environment variable.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +13,8 @@ import yaml
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from pipeline.annotation_settings import AnnotationSettings, PromiseSettings, RuleSettings
+from pipeline.corpus_settings import CorpusSettings, DialectSettings, Place, SampleSettings, format_of, missing_files
+from pipeline.document_settings import NearSettings
 from pipeline.embedder_settings import EmbedderName, EmbedderSettings, read_embedder
 from pipeline.engine_settings import BudgetSettings, EngineSettings, PriceSettings, Settings, Text
 from pipeline.errors import ProjectError
@@ -30,6 +33,7 @@ __all__ = [
     "CertaintySettings",
     "CheckSettings",
     "CorpusSettings",
+    "DialectSettings",
     "EmbedderSettings",
     "EngineSettings",
     "EvaluationSettings",
@@ -42,6 +46,7 @@ __all__ = [
     "RareSettings",
     "Role",
     "RuleSettings",
+    "SampleSettings",
     "ScheduleSettings",
     "SizeRange",
     "StudentSettings",
@@ -56,23 +61,6 @@ NAME = r"^[a-z][a-z0-9_]{0,39}$"
 MAIN = "main"  # the facet of the project's own use case
 ASIDE = "proposal"  # no facet, but where a proposed taxonomy is made beside those in use
 Name = Annotated[str, StringConstraints(pattern=NAME)]
-
-
-class CorpusSettings(Settings):
-    """Where the documents are and which columns hold what."""
-
-    path: Text = Field(description="File or folder of the documents, relative to this file, or a data set name of a hub.")
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "arrow", "text", "hub"] = Field(
-        "auto", description="Format of the file; auto goes by its ending."
-    )
-    text: Text = Field("text", description="Column that holds the text.")
-    id: Text | None = Field(None, description="Column that holds a unique id; without one, ids are made from the content.")
-    gold: Text | None = Field(
-        None, description="Column with known labels, one or a list. Evaluation reads it, and calibration where annotation.known lets it."
-    )
-    metadata: tuple[Text, ...] = Field((), description="Columns to keep beside the text.")
-    split: Text = Field("train", description="Split of a hub data set.")
-    limit: int | None = Field(None, gt=0, description="Read only this many rows.")
 
 
 class EvaluationSettings(Settings):
@@ -96,8 +84,8 @@ class Project(Settings):
     budget: BudgetSettings = BudgetSettings()
     embedder: EmbedderName | EmbedderSettings = Field(
         "all-minilm-l6-v2",
-        description="Sentence embedder for grouping and for the students: all-minilm-l6-v2, the faster all-minilm-l6-v2-static, or a server's "
-        "{model, base_url, key_env}.",
+        description="Sentence embedder for grouping and for the students: all-minilm-l6-v2, which reads 256 tokens of a text, the faster "
+        "all-minilm-l6-v2-static, all-minilm-l6-v2-windows, which reads all of it, or a server's {model, base_url, key_env}.",
     )
     taxonomy: TaxonomySettings = TaxonomySettings()
     facets: Mapping[Name, FacetSettings] = Field(
@@ -143,6 +131,14 @@ class Project(Settings):
         return self
 
     @model_validator(mode="after")
+    def _samples_that_arriving_files_do_not_change(self) -> "Project":
+        if self.partitions is not None and self.corpus.sample is not None and self.corpus.sample.rows is not None:
+            raise ValueError(
+                "corpus.sample.rows is taken from the whole corpus, and partitions are read one by one; give corpus.sample.share, as 0.1"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _facets_of_their_own(self) -> "Project":
         if taken := [name for name in (MAIN, ASIDE) if name in self.facets]:
             raise ValueError(f"facets holds {', '.join(taken)}, which Linnaeus uses itself; give the facet another name")
@@ -156,7 +152,8 @@ class Project(Settings):
 
     @model_validator(mode="after")
     def _slices_by_columns_that_are_kept(self) -> "Project":
-        if missing := [column for column in self.evaluation.slices if column not in self.corpus.metadata]:
+        known = {*self.corpus.metadata, *(["language"] if self.corpus.language or self.corpus.detect_language else [])}
+        if missing := [column for column in self.evaluation.slices if column not in known]:
             raise ValueError(f"evaluation.slices names {', '.join(missing)}, which corpus.metadata does not keep; add what is missing there")
         return self
 
@@ -188,16 +185,27 @@ class Project(Settings):
         return self.students[0]
 
     @property
+    def corpus_places(self) -> tuple[Place, ...]:
+        """Give the paths and patterns of the corpus."""
+        return tuple(Place(one, self.folder) for one in self.corpus.paths)
+
+    @property
     def corpus_path(self) -> Path:
-        """Give the corpus path, resolved against the project file's folder."""
-        return self.folder / Path(self.corpus.path).expanduser()
+        """Give the corpus path; of a pattern, or of several paths, the folder that all files lie below."""
+        first, *others = self.corpus_places
+        if not others:
+            return first.base
+        bases = [place.base if place.is_pattern or place.path.is_dir() else place.base.parent for place in (first, *others)]
+        return Path(os.path.commonpath([base.absolute() for base in bases]))
 
     @property
     def corpus_format(self) -> str:
-        """Give the corpus format, taken from the file's ending where it is `auto`."""
+        """Give the corpus format, taken from the ending of the first path, or of the first file that it finds, where it is `auto`."""
         if self.corpus.format != "auto":
             return self.corpus.format
-        return FORMATS.get(self.corpus_path.suffix.lower(), "text" if self.corpus_path.is_dir() else "hub")
+        first, *others = self.corpus_places
+        known = (format_of(path) for path in [first.given, *(first.matches() if first.is_pattern else ())])
+        return next(filter(None, known), "text" if others or first.is_pattern or first.path.is_dir() else "hub")
 
 
 def _with_files_of(engine: EngineSettings, folder: Path) -> EngineSettings:
@@ -208,12 +216,6 @@ def _with_files_of(engine: EngineSettings, folder: Path) -> EngineSettings:
     if engine.ca_file and (certificate := folder / Path(engine.ca_file).expanduser()).exists():
         found["ca_file"] = str(certificate)
     return engine.model_copy(update=found) if found else engine
-
-
-FORMATS = {
-    ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
-    ".parquet": "parquet", ".arrow": "arrow", ".txt": "text",
-}  # fmt: skip
 
 
 def load_project(path: Path) -> Project:
@@ -238,7 +240,7 @@ def load_project(path: Path) -> Project:
         project = Project.model_validate({**raw, "folder": path.resolve().parent})
     except ValidationError as error:
         mistakes += [_describe(mistake) for mistake in _causes(error)]
-    mistakes += _missing_files(raw, path, project)
+    mistakes += missing_files(raw.get("corpus"), path.resolve().parent)
     if mistakes or project is None:
         count = f"{len(mistakes)} mistake{'s' if len(mistakes) != 1 else ''}"
         raise ProjectError(f"{path} has {count}:\n" + "\n".join(f"  - {mistake}" for mistake in mistakes))
@@ -269,7 +271,8 @@ def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
     model: type[BaseModel] = Project
     for part in location[:-1]:
         sections: dict[str, type[BaseModel]] = {
-            "corpus": CorpusSettings, "engine": EngineSettings, "generator": EngineSettings, "annotator": EngineSettings,
+            "corpus": CorpusSettings, "dialect": DialectSettings, "sample": SampleSettings, "near_duplicates": NearSettings,
+            "engine": EngineSettings, "generator": EngineSettings, "annotator": EngineSettings,
             "prices": PriceSettings, "budget": BudgetSettings, "taxonomy": TaxonomySettings, "size": SizeRange,
             "annotation": AnnotationSettings, "promise": PromiseSettings, "rules": RuleSettings, "students": StudentSettings,
             "rare": RareSettings, "certainty": CertaintySettings, "evaluation": EvaluationSettings, "partitions": PartitionSettings,
@@ -277,17 +280,6 @@ def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
         }  # fmt: skip
         model = sections.get(str(part), model)
     return [key for key in model.model_fields if key != "folder"]
-
-
-def _missing_files(raw: dict[str, Any], path: Path, project: Project | None) -> Iterator[str]:
-    corpus = raw.get("corpus")
-    if not isinstance(corpus, dict) or not isinstance(corpus.get("path"), str):
-        return
-    name, kind = corpus["path"], corpus.get("format", "auto")
-    found = path.resolve().parent / Path(name).expanduser()
-    looks_like_a_file = kind not in {"auto", "hub"} or found.suffix.lower() in FORMATS or name.startswith((".", "/", "~"))
-    if looks_like_a_file and not found.exists():
-        yield f"corpus.path: there is no file or folder {found}"
 
 
 def explained_keys(model: type[BaseModel] = Project) -> Iterator[tuple[str, str]]:

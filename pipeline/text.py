@@ -2,13 +2,31 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
-__all__ = ["ELLIPSIS", "STOP_WORDS", "Keep", "content_words", "cut_words", "name_key", "tidy_description", "tidy_phrase"]
+__all__ = [
+    "ELLIPSIS",
+    "END_THIRDS",
+    "STOP_WORDS",
+    "Keep",
+    "TextWindow",
+    "content_words",
+    "cut_words",
+    "name_key",
+    "tidy_description",
+    "tidy_phrase",
+    "word_windows",
+]
 
-Keep = Literal["head", "tail", "both_ends"]  # what stays of a long document
+Keep = Literal["head", "tail", "both_ends", "windows"]  # what stays of a long document
+# Thirds of what may be kept that come from the end; what shows one part alone shows both ends where others show windows.
+END_THIRDS: Mapping[Keep, int] = {"head": 0, "tail": 3, "both_ends": 1, "windows": 1}
 ELLIPSIS = "…"  # between two ends
 LONGEST_WORD = 12  # characters a word may take of the budget
+WORD = re.compile(rf"\S{{1,{LONGEST_WORD}}}")
 STOP_WORDS = frozenset(
     "a an and are as at be by can do does for from has have how i in is it its kind of on or our say says should that the their they this to"
     " type us want wants was we what when where which who why will with would you your".split()
@@ -25,7 +43,7 @@ def cut_words(text: str, max_words: int, keep: Keep = "head", *, characters: int
     most = max_words * LONGEST_WORD if characters is None else characters
     if len(text) <= most and len(text.split()) <= max_words:
         return text, False
-    last = {"head": 0, "tail": 3, "both_ends": 1}[keep]  # thirds of what may be kept that come from the end
+    last = END_THIRDS[keep]
     words_at_end, characters_at_end = max_words * last // 3, most * last // 3
     head = text[: most - characters_at_end].split()[: max_words - words_at_end]
     tail = text[max(0, len(text) - characters_at_end) :].split() if words_at_end and characters_at_end else []
@@ -33,6 +51,32 @@ def cut_words(text: str, max_words: int, keep: Keep = "head", *, characters: int
     if head + tail == text.split():
         return " ".join(head + tail), False
     return (f" {ELLIPSIS} " if head and tail else "").join((" ".join(head), " ".join(tail))), True
+
+
+@dataclass(frozen=True)
+class TextWindow:
+    """A part of a text: `start` characters of the text are before it, and it has so many words."""
+
+    start: int
+    text: str
+    words: int
+
+
+def word_windows(text: str, max_words: int, *, most: int) -> tuple[Sequence[TextWindow], bool]:
+    """Cut a text into overlapping windows of so many words, evenly spread from its beginning to its end; say whether anything is between them.
+
+    Neighbours share an eighth or more of their words; of a text that takes more than `most` such windows, a part is left out. A text that
+    fits is one window. Of what has no spaces, 12 characters count as a word.
+    """
+    if not cut_words(text, max_words)[1]:
+        return (TextWindow(0, text, len(text.split())),), False
+    words = [found.span() for found in WORD.finditer(text)]
+    beyond, step = max(0, len(words) - max_words), max_words - max_words // 8
+    count = min(most, 1 + -(-beyond // step))
+    places = [round(number * beyond / max(1, count - 1)) for number in range(count)]
+    parts = [words[place : place + max_words] for place in places]
+    windows = tuple(TextWindow(part[0][0], text[part[0][0] : part[-1][1]], len(part)) for part in parts)
+    return windows, any(later - earlier > max_words for earlier, later in pairwise(places))
 
 
 def name_key(name: str) -> str:

@@ -1,9 +1,12 @@
 """What all tests share: no socket leaves this machine, and a tiny project with a scripted model."""
 
+import contextlib
 import ipaddress
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ from pipeline.settings import Project, load_project
 from pipeline.stages import Session, opening_sessions
 from pipeline.testing import ScriptedChat
 from tests.tiny import TinyEmbedder, knowing_reply, run_all, tiny_session, write_project
+from tests.turns import turn
+from tests.workspaces import as_workspace
 
 # `CI=1` makes the examples the same each time (hypothesis sees to that); `--hypothesis-profile deep` looks harder.
 hypothesis.settings.register_profile("deep", max_examples=3000, deadline=None)
@@ -28,6 +33,27 @@ def is_local(address: Any) -> bool:
         return ipaddress.ip_address(address[0]).is_loopback
     except ValueError:
         return False
+
+
+@cache
+def turns_folder() -> "tempfile.TemporaryDirectory[str]":
+    """Give the folder by which the processes of this run take turns; it goes with the process that made it."""
+    return tempfile.TemporaryDirectory(prefix="linnaeus-turns-")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process of pytest-xdist where turns are taken."""
+    node.workerinput["turns"] = turns_folder().name
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Let tests marked `alone` have the machine to themselves; outside the time limit of a test, which waiting is no part of."""
+    given = getattr(item.config, "workerinput", None)
+    alone = item.get_closest_marker("alone") is not None
+    with turn(Path(given["turns"]), alone=alone) if given else contextlib.nullcontext():
+        return (yield)
 
 
 @pytest.fixture(autouse=True)
@@ -62,11 +88,7 @@ def make_project(tmp_path: Path) -> Callable[..., Project]:
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make tmp_path the workspace of everything that looks for one."""
-    monkeypatch.setenv("LINNAEUS_HOME", str(tmp_path))
-    monkeypatch.setenv("LINNAEUS_STATE", str(tmp_path / ".linnaeus"))
-    monkeypatch.setenv("LINNAEUS_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "projects").mkdir(exist_ok=True)
-    return tmp_path
+    return as_workspace(tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="session")

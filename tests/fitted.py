@@ -13,6 +13,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.pipeline import Pipeline
 
 from pipeline.embedding import Matrix
+from pipeline.students import fit_certainty, save_student
 from pipeline.students.estimators import make_estimator
 from pipeline.students.features import feature_step
 from pipeline.students.inputs import Inputs
@@ -83,6 +84,15 @@ def fitted_student(*voices: Pipeline) -> Voices:
     """Hear classifiers together; one logistic regression on the embedding when none is given."""
     heard = voices or (fitted_voice("logistic_regression", ["embedding"]),)
     return Voices(list(heard), [1.5 / len(heard)] * len(heard), np.arange(3))
+
+
+def save_student_of_words(folder: Path) -> Path:
+    """Save a student that looks at words alone, and so needs no embedder; it says how sure it is."""
+    model, truth = fitted_student(fitted_voice("logistic_regression", ["words"])), np.eye(3)[np.repeat(np.arange(3), 40)]
+    unseen = model.decision_function(example_inputs(40, seed=3))
+    certainty, _ = fit_certainty(unseen, truth, known=np.ones(120, dtype=bool), level=0.9, risk=0.1, seed=1)
+    save_student(folder, model, {**ABOUT, "certainty": certainty.as_settings()})
+    return folder
 
 
 def seal(folder: Path, card: Mapping[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """The command line: what a person types, sees and gets as exit status."""
 
-import csv
 import json
 import os
 import re
@@ -10,18 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import duckdb
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
 from pipeline.cli import app, main
-from pipeline.cli.init import guess_columns
-from pipeline.errors import CorpusError, ProjectError
+from pipeline.cli.init import GuessedColumns, guess_columns
+from pipeline.errors import ProjectError
 from pipeline.settings import Project, explained_keys, load_project
 from pipeline.stages import STAGES, Session, opening_sessions
 from pipeline.testing import ScriptedChat
+from tests.corpora import COMPRESSIONS
 from tests.tiny import NAMES, TinyEmbedder, tiny_rows, write_project, write_rows
 
 ROOT = Path(__file__).parent.parent
@@ -79,14 +78,37 @@ def test_the_defaults_that_init_shows_are_the_defaults(workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ([{"id": "1", "body": "a long text", "tag": "x"}, {"id": "2", "body": "another text", "tag": "x"}], ("body", "id")),
-        ([{"id": "1", "body": "a long text"}, {"id": "1", "body": "another text"}], ("body", None)),
-        ([{"uuid": "a", "title": "short", "message": "much longer than that"}], ("message", "uuid")),
-        ([{"text": "only text"}], ("text", None)),
+        ([{"id": "1", "body": "a long text", "tag": "x"}, {"id": "2", "body": "another text", "tag": "x"}], {"text": "body", "id": "id"}),
+        ([{"id": "1", "body": "a long text"}, {"id": "1", "body": "another text"}], {"text": "body"}),
+        ([{"uuid": "a", "title": "short", "message": "much longer than that"}], {"text": "message", "id": "uuid", "title": "title"}),
+        ([{"text": "some longer text", "Lang": "en", "created_at": "2026-01-31"}], {"text": "text", "language": "Lang", "time": "created_at"}),
+        ([{"text": "some longer text", "date": "soon", "time": None, "title": 3}], {"text": "text"}),
+        ([{"text": "only text"}], {"text": "text"}),
     ],
 )
-def test_the_columns_are_guessed(tmp_path: Path, rows: list[dict[str, Any]], expected: tuple[str, str | None]) -> None:
-    assert guess_columns(write_rows(tmp_path / "x.jsonl", rows)) == expected
+def test_the_columns_are_guessed(tmp_path: Path, rows: list[dict[str, Any]], expected: dict[str, str]) -> None:
+    assert guess_columns(write_rows(tmp_path / "x.jsonl", rows)) == GuessedColumns(**expected)
+
+
+def test_init_finds_out_what_kind_of_corpus_it_is_given(workspace: Path) -> None:
+    folder = workspace / "data"
+    folder.mkdir()
+    rows = "number;subject;body\n" + "".join(f"{number};greeting;good day, number {number}\n" for number in range(9))
+    (folder / "a.csv.gz").write_bytes(COMPRESSIONS[".gz"](rows.encode()))
+    with duckdb.connect(str(workspace / "a.duckdb")) as connection:
+        connection.execute("create table mails as select 'a text' as text; create table others as select 1 as n")
+    for name, arguments, expected in (
+        ("packed", ["--file", str(folder / "a.csv.gz")], {"format": "auto", "text": "body", "title": "subject"}),
+        ("folder", ["--file", str(folder)], {"format": "csv", "text": "body"}),
+        ("pattern", ["--file", str(folder / "*.csv.gz")], {"path": "../data/*.csv.gz", "text": "body"}),
+        ("database", ["--file", str(workspace / "a.duckdb"), "--table", "mails"], {"table": "mails", "text": "text"}),
+    ):
+        result = run("init", name, *arguments)
+        assert result.exit_code == 0, result.output
+        corpus = load_project(workspace / "projects" / f"{name}.yaml").corpus.model_dump()
+        assert {key: corpus[key] for key in expected} == expected
+    refused = run("init", "unnamed", "--file", str(workspace / "a.duckdb"))
+    assert "it holds mails, others" in str(refused.exception)
 
 
 def test_no_column_of_text_is_said_so(tmp_path: Path) -> None:
@@ -175,8 +197,8 @@ def test_exam_reports_a_model_that_fails_and_ends_well(workspace: Path) -> None:
 def test_status_has_the_documented_keys(at_home: Path) -> None:
     summary = json.loads(run("status", "tiny", "--json").stdout)
     assert set(summary) == {
-        "project", "documents", "sampled", "labelled", "predicted", "rejected", "categories", "coverage", "model_calls", "last_run", "seconds",
-        "plan", "evaluation",
+        "project", "documents", "sampled", "labelled", "labelled_in_part", "predicted", "rejected", "categories", "coverage", "model_calls",
+        "last_run", "seconds", "plan", "evaluation",
     }  # fmt: skip
     evaluation = summary["evaluation"]
     names = {"ari", "nmi", "purity", "teacher_accuracy", "student_accuracy"}
@@ -205,88 +227,6 @@ def test_sql_that_is_wrong_or_writes_is_refused(at_home: Path, tell: Callable[..
     assert code == 1
     assert "could not answer" in err
     assert json.loads(run("status", "tiny", "--json").stdout)["documents"] == 120
-
-
-TEXTS: list[dict[str, Any]] = [
-    {"nr": 1, "text": "The courier lost my parcel", "note": "a,b"},
-    {"nr": 2, "text": " ", "note": ""},
-    {"nr": 3, "text": "I want a refund to my card", "note": "c"},
-]
-
-
-def as_csv(path: Path) -> Path:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(TEXTS[0]))
-        writer.writeheader()
-        writer.writerows(TEXTS)
-    return path
-
-
-def as_parquet(path: Path) -> Path:
-    pq.write_table(pa.Table.from_pylist(TEXTS), path)
-    return path
-
-
-def read_back(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".csv":
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-    if path.suffix == ".jsonl":
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    return rows
-
-
-@pytest.mark.parametrize(("name", "write"), [("new.csv", as_csv), ("new.jsonl", lambda path: write_rows(path, TEXTS)), ("new.parquet", as_parquet)])
-def test_a_file_is_labelled_with_all_its_columns_and_bad_rows_go_beside_it(at_home: Path, name: str, write: Callable[[Path], Path]) -> None:
-    path = write(at_home / name)
-    result = run("label", "tiny", str(path))
-    assert result.exit_code == 0, result.output
-    rows = read_back(path.with_name(f"new.labelled{path.suffix}"))
-    assert [int(row["nr"]) for row in rows] == [1, 3]
-    assert [row["category"] for row in rows] == ["Late Parcels", "Refunds and Invoices"]
-    assert [row["note"] for row in rows] == ["a,b", "c"]
-    assert all(0 < float(row["probability"]) <= 1 and row["category_id"].startswith("cat:") for row in rows)
-    (reject,) = read_back(path.with_name("new.labelled.rejects.jsonl"))
-    assert reject["reason"] == "empty_text"
-    assert not list(at_home.glob(".new*")), "no half-written file is left"
-
-
-def test_label_takes_a_column_and_an_output(at_home: Path) -> None:
-    path = write_rows(at_home / "new.jsonl", [{"body": "where is my parcel"}])
-    result = run("label", "tiny", str(path), "--text", "body", "--out", str(at_home / "out.csv"))
-    assert result.exit_code == 0, result.output
-    assert read_back(at_home / "out.csv")[0]["category"] == "Late Parcels"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["missing.csv"], "There is no file"),
-        (["new.jsonl", "--text", "body"], "has no column 'body'"),
-        (["new.jsonl", "--out", "out.xlsx"], r"Cannot write \.xlsx"),
-        (["new.dat"], r"Cannot write \.dat"),
-    ],
-)
-def test_what_cannot_be_labelled_is_refused_and_leaves_nothing(
-    at_home: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
-) -> None:
-    monkeypatch.chdir(at_home)
-    write_rows(at_home / "new.jsonl", TEXTS)
-    (at_home / "new.dat").write_text("x", encoding="utf-8")
-    before = sorted(path.name for path in at_home.iterdir())
-    result = run("label", "tiny", *arguments)
-    assert isinstance(result.exception, CorpusError)
-    assert result.exit_code == 1
-    assert re.search(message, str(result.exception))
-    assert sorted(path.name for path in at_home.iterdir()) == before
-
-
-def test_a_damaged_student_is_refused(at_home: Path) -> None:
-    (model,) = (at_home / ".linnaeus" / "projects" / "tiny" / "classifiers").glob("*/model.skops")
-    model.write_bytes(b"x" + model.read_bytes())
-    result = run("label", "tiny", str(write_rows(at_home / "new.jsonl", TEXTS)))
-    assert "is damaged or another student's" in str(result.exception)
 
 
 def test_doctor_looks_at_the_machine_and_every_project(workspace: Path) -> None:

@@ -58,6 +58,7 @@ def up(workspace: Path) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
         process.wait()
 
 
+@pytest.mark.alone
 def test_it_serves_mends_itself_and_stops_without_leaving_anything(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_project(workspace)
     monkeypatch.delenv("LINNAEUS_DAGSTER_STATE", raising=False)

@@ -1,10 +1,7 @@
 """An upgrade as docs/how-to/upgrade.md has it: back up, open with the new version, and go back with the backup."""
 
 import re
-import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -12,27 +9,13 @@ import pytest
 
 from pipeline.errors import StoreError
 from pipeline.store import Store, schema
+from tests.versions import version
 
 GUIDE = (Path(__file__).parent.parent / "docs" / "how-to" / "upgrade.md").read_text(encoding="utf-8")
 PRODUCTION = (Path(__file__).parent.parent / "docs" / "how-to" / "production.md").read_text(encoding="utf-8")
 NEWEST = schema.known_migrations()[-1].number
 DOCUMENT = "insert into documents (doc_id, text_hash, text, source, order_key, words, active, first_seen, last_seen)"
 VALUES = "values ('doc:1', 'text:1', 'kept', 'a.csv:1', '0', 1, true, now()::timestamp, now()::timestamp)"
-
-
-@contextmanager
-def version(number: int, folder: Path) -> Iterator[None]:
-    """Be a version of the code that knows migrations up to a number, and no views."""
-    migrations, views = folder / f"migrations-{number}", folder / "views"
-    for made in (migrations, views):
-        made.mkdir(exist_ok=True)
-    for migration in schema.known_migrations():
-        if migration.number <= number:
-            shutil.copy(schema.MIGRATIONS / migration.name, migrations)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(schema, "MIGRATIONS", migrations)
-        patched.setattr(schema, "VIEWS", views)
-        yield
 
 
 def old_store(folder: Path, number: int, codes: Path) -> None:
@@ -46,17 +29,6 @@ def old_store(folder: Path, number: int, codes: Path) -> None:
 def command(page: str, begin: str) -> str:
     (found,) = re.findall(rf"^{begin}.*$", page, flags=re.MULTILINE)
     return str(found)
-
-
-@pytest.mark.parametrize("number", range(1, NEWEST))
-def test_a_store_of_any_older_version_is_brought_up_to_date(number: int, tmp_path: Path) -> None:
-    folder = tmp_path / "store"
-    old_store(folder, number, tmp_path)
-    store = Store.open(folder)
-    assert store.rows("select doc_id, text from documents") == [("doc:1", "kept")]
-    assert store.rows("select max(number), count(*) from migrations") == [(NEWEST, len(schema.known_migrations()))]
-    assert store.query("select doc_id from documents")[1] == [("doc:1",)], "the published copy has it too"
-    assert store.query("select count(*) from labelled_documents")[1] == [(1,)], "and the views of the present version"
 
 
 def test_the_backup_leads_back_to_the_version_before(tmp_path: Path) -> None:

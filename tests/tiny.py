@@ -129,8 +129,9 @@ class RecordedChat:
         stored = canonical_json({"text": answer.text, "scores": answer.scores}) if ok else None
         words = sum(len(message.content.split()) for message in question.messages)
         return Call(
-            key, self.run_id, question.purpose, self.model, question.prompt, 1, words, 0, 3, 1.0, "stop", answer.outcome, answer.error, stored, None
-        )
+            key, self.run_id, question.purpose, self.model, question.prompt, 1, words, 0, 3, 1.0, "stop", answer.outcome, answer.error, stored, None,
+            texts=question.texts,
+        )  # fmt: skip
 
 
 def stored_answer(question: Question, stored: str) -> Answer:

@@ -12,6 +12,7 @@ from pipeline.annotation.levels import annotate_by_level
 from pipeline.annotation.quality import annotator_quality
 from pipeline.annotation.rules import apply_rules, rule_annotator
 from pipeline.annotation.selection import Gain, gain_is_noise, is_enough, next_batch
+from pipeline.annotation.sharing import shared_annotator, shared_labels
 from pipeline.annotation.shortlist import ShortlistLength, card_texts, choose_length, length_as_given, rank_categories, recall_points, shortlist_for
 from pipeline.annotation.split import held_out
 from pipeline.annotation.teacher import (
@@ -25,6 +26,7 @@ from pipeline.annotation.teacher import (
     unsure_texts,
 )
 from pipeline.annotation.votes import consensus, vote_annotator, vote_labels
+from pipeline.annotation.windows import windows_of
 from pipeline.annotation.writing import MOST_SHOWN, Subject, WantedExample, example_documents, judge_examples, wanted_examples, write_examples
 from pipeline.set_thresholds import SetThresholds, fit_set_thresholds
 
@@ -76,6 +78,8 @@ __all__ = [
     "rule_annotator",
     "rule_hints",
     "scored_probabilities",
+    "shared_annotator",
+    "shared_labels",
     "shortlist_for",
     "teach",
     "teacher_annotator",
@@ -83,5 +87,6 @@ __all__ = [
     "vote_annotator",
     "vote_labels",
     "wanted_examples",
+    "windows_of",
     "write_examples",
 ]

@@ -8,12 +8,13 @@ and listed, which labelled documents stand beside. Votes differ in their manner 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from pipeline.annotation.windows import Heard, ask_in_windows
 from pipeline.batches import in_batches
-from pipeline.choosing import NONE_FITS, Case, ask_cases, ordered
+from pipeline.choosing import NONE_FITS, Case, ordered
 from pipeline.ids import content_id
 from pipeline.prompts import load_prompt
 from pipeline.records import Annotator, Category, Document, FacetExample, Failure, Label, Outcome, Taxonomy
-from pipeline.serving.contract import Answer, Chat
+from pipeline.serving.contract import Chat
 from pipeline.settings import Project
 
 __all__ = ["Beside", "Manner", "annotate", "llm_annotator", "read_label"]
@@ -61,7 +62,7 @@ def llm_annotator(project: Project, model: str, manner: Manner | None = None, so
         "max_words": max_words,
         "seed": project.seed,
         "dictated": dictated,
-        **({"long_documents": other[0]} if other else {}),
+        **dict(zip(("long_documents", "windows"), other, strict=False)),
     }
     settings |= (manner or Manner()).told | ({"beside": source} if source else {})
     return Annotator(content_id("annotator", ["llm", model, prompt, settings]), "llm", model, prompt, settings)
@@ -84,21 +85,23 @@ def annotate(
     manner, beside = manner or Manner(), beside or Beside()
     categories = ordered(taxonomy.leaves, manner.order)
     cases = (_case(document, beside) for document in documents)
-    answers = ask_cases(cases, categories=categories, chat=chat, project=project, purpose="annotate", list_all=manner.list_all)
+    answers = ask_in_windows(cases, categories=categories, chat=chat, project=project, purpose="annotate", list_all=manner.list_all)
     ids = {category.name: category.category_id for category in [*categories, NONE_FITS]}
     for batch in in_batches(zip(documents, answers, strict=True), BATCH):
         records: list[Label] = []
         failures: list[Failure] = []
-        for document, (answer, truncated) in batch:
+        for document, heard in batch:
+            answer = heard.answer
             if answer.outcome == "ok" and answer.text is not None:
-                records.append(read_label(document, answer, ids, taxonomy.taxonomy_id, annotator.annotator_id, truncated=truncated))
+                records.append(read_label(document, heard, ids, taxonomy.taxonomy_id, annotator.annotator_id))
             else:
                 failures.append(Failure(document.text_hash, answer.outcome, answer.error or "", answer.attempts))
         yield Outcome(records, failures)
 
 
-def read_label(document: Document, answer: Answer, ids: Mapping[str, str], taxonomy_id: str, annotator_id: str, *, truncated: bool) -> Label:
+def read_label(document: Document, heard: Heard, ids: Mapping[str, str], taxonomy_id: str, annotator_id: str) -> Label:
     """Make a label of a valid answer, whose text is one of the names in `ids`."""
+    answer = heard.answer
     chosen = ids[answer.text or ""]
     none = chosen == NONE_FITS.category_id
     return Label(
@@ -108,11 +111,13 @@ def read_label(document: Document, answer: Answer, ids: Mapping[str, str], taxon
         category_id=None if none else chosen,
         probability=None,  # the raw scores lean towards some names; the teacher makes probabilities of them
         scores=None if answer.scores is None else {ids[name]: value for name, value in answer.scores.items()},
-        truncated=truncated,
+        truncated=heard.truncated,
         reason="none_fits" if none else None,
+        windows=heard.windows,
+        window_start=heard.window_start,
     )
 
 
 def _case(document: Document, beside: Beside) -> Case:
     offered, shown = beside.offered.get(document.text_hash, ()), beside.demonstrations.get(document.text_hash, ())
-    return Case(document.text, tuple(offered), tuple(shown))
+    return Case(document.text, tuple(offered), tuple(shown), document.text_hash)

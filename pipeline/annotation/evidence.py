@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.annotation.spans import UNSPACED, Span, candidate_spans
+from pipeline.annotation.windows import window_at
 from pipeline.batches import in_batches
-from pipeline.fitting import DocumentPrompt, Posed, Window, ask_posed, open_place
+from pipeline.fitting import DocumentPrompt, Posed, Window, ask_posed, open_place, shown_hashes
 from pipeline.prompts import as_data, load_prompt
 from pipeline.records import Category, Document, Failure, Label, Outcome, Taxonomy
 from pipeline.serving.contract import Answer, Chat, Choice, Line, Question
@@ -100,10 +101,12 @@ class _Asker:
         if label.category_id is None:
             return _Asked(label, {}, [Posed(None, truncated=False, instead=NOT_ASKED)] * (2 if rationale else 1))
         category = self._categories[label.category_id]
-        spans, evidence = self._evidence(category, text)
-        return _Asked(label, spans, [evidence, *([self._reason(category).pose(text)] if rationale else [])])
+        window = window_at(text, label.window_start, self._project.annotation)
+        found, evidence = self._evidence(category, window.text, shown_hashes([text]))
+        spans = {name: replace(span, start=span.start + window.start) for name, span in found.items()}
+        return _Asked(label, spans, [evidence, *([self._reason(category).pose(window.text, of=shown_hashes([text]))] if rationale else [])])
 
-    def _evidence(self, category: Category, text: str) -> tuple[Mapping[str, Span], Posed]:
+    def _evidence(self, category: Category, text: str, about: tuple[str, ...]) -> tuple[Mapping[str, Span], Posed]:
         policy, most_bytes = self._project.annotation, self._prompt.about.max_tokens
         spans = candidate_spans(text, policy)
         named = first_words(spans, most_bytes=most_bytes)
@@ -115,7 +118,7 @@ class _Asker:
             fitted = window.fit("\n".join(map(_line, spans)))
             if fitted.messages is not None and not fitted.truncated:
                 form = Choice(tuple(named))
-                question = Question("evidence", self._prompt.fingerprint, fitted.messages, form, most_bytes, seed=self._project.seed)
+                question = Question("evidence", self._prompt.fingerprint, fitted.messages, form, most_bytes, seed=self._project.seed, texts=about)
                 return named, Posed(question, truncated=False)
             spans = spans[len(spans) // 2 :] if policy.long_documents == "tail" else spans[: len(spans) // 2]
             named = first_words(spans, most_bytes=most_bytes)

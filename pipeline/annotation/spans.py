@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby, takewhile
 
 from pipeline.settings import AnnotationSettings
-from pipeline.text import cut_words
+from pipeline.text import END_THIRDS, cut_words
 
 __all__ = ["MOST_SPANS", "UNSPACED", "Span", "candidate_spans", "spans_of", "word_count"]
 
@@ -67,7 +67,7 @@ def candidate_spans(text: str, policy: AnnotationSettings) -> list[Span]:
     spans, keep = spans_of(text), policy.long_documents
     if not spans or not cut_words(text, policy.max_words, keep)[1]:
         return _joined_spans(text, spans, MOST_SPANS)
-    thirds = {"head": 0, "tail": 3, "both_ends": 1}[keep]  # of what is shown that come from the end
+    thirds = END_THIRDS[keep]
     at_end = policy.max_words * thirds // 3
     head = list(takewhile(lambda span: _fits(text[: span.end], policy.max_words - at_end), spans))
     tail = list(takewhile(lambda span: _fits(text[span.start :], at_end), reversed(spans)))[::-1]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.batches import in_batches
-from pipeline.fitting import fit_texts
+from pipeline.fitting import fit_texts, shown_hashes
 from pipeline.ids import content_id, normalise_text, text_hash
 from pipeline.prompts import load_prompt
 from pipeline.records import Category, Document, Label, Outcome
@@ -121,7 +121,8 @@ def _question(one: WantedExample, subject: Subject, chat: Chat, project: Project
         max_tokens=prompt.about.max_tokens,
     )
     seed = project.seed + one.attempt
-    return Question(PURPOSE, prompt.fingerprint, messages, Line(), prompt.about.max_tokens, prompt.about.temperature, seed)
+    texts = shown_hashes([*others, *own])
+    return Question(PURPOSE, prompt.fingerprint, messages, Line(), prompt.about.max_tokens, prompt.about.temperature, seed, texts)
 
 
 def _turned(texts: Sequence[str], by: int) -> list[str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from pipeline.errors import LinnaeusError
 from pipeline.serving import describe_engine
 from pipeline.settings import ROLES, EngineSettings
-from pipeline.stages import state_folder
+from pipeline.stages import project_state, state_folder
+from pipeline.store.health import examine_store
 from pipeline.weights import cache_folder, find_weights
 from pipeline.workspace import find_project, project_files
 
@@ -22,7 +23,7 @@ LEAST_MEMORY, LEAST_DISK = 4.0, 3.0  # GB the embedded engine needs
 
 
 def examine(workspace: Path, name: str | None) -> Iterator[Finding]:
-    """Look at Python, cores, memory, disk, weights, the project files, and the engine of one or every project."""
+    """Look at Python, cores, memory, disk, weights, the project files, and the engine and the tables of one or every project."""
     good = (3, 11) <= sys.version_info[:2] <= (3, 13)
     yield "python", good, platform.python_version() + ("" if good else ": install Python 3.11, 3.12 or 3.13")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -50,6 +51,8 @@ def _projects(workspace: Path, name: str | None) -> Iterator[Finding]:
         yield f"project {each}", True, f"{project.corpus_path}, engine {', '.join(engine.kind for engine in engines)}"
         for what, good, detail in itertools.chain.from_iterable(map(describe_engine, engines)):
             yield f"  {what}", good, detail
+        for finding in examine_store(project_state(project)):
+            yield f"  {finding.what}", finding.good, finding.detail.replace("NAME", project.name)
 
 
 def _memory() -> Finding:

@@ -3,13 +3,15 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from pipeline.corpus import make_documents, read_rows
+from pipeline.corpus import make_documents, read_rows, read_time
+from pipeline.corpus_settings import Place, format_of
 from pipeline.errors import LinnaeusError, ProjectError
 from pipeline.settings import (
     NAME,
@@ -31,15 +33,31 @@ from pipeline.settings import (
 )
 from pipeline.student_settings import usual_students
 
-__all__ = ["guess_columns", "write_project"]
+__all__ = ["GuessedColumns", "folder_format", "guess_columns", "write_project"]
 
 LOOK = 50  # rows looked at to guess the columns
 IDS = ("id", "doc_id", "document_id", "uuid", "key")
+TITLES = ("title", "subject", "headline")
+LANGUAGES = ("language", "lang")
+TIMES = ("time", "timestamp", "date", "datetime", "created_at", "created", "written_at", "published_at", "sent_at", "received_at")
 
 
-def write_project(path: Path, *, corpus: Path, use_case: str, text: str | None, id_column: str | None) -> Project:
+@dataclass(frozen=True)
+class GuessedColumns:
+    """Which columns of a corpus hold what, as it looks."""
+
+    text: str
+    id: str | None = None
+    title: str | None = None
+    language: str | None = None
+    time: str | None = None
+
+
+def write_project(path: Path, *, corpus: Path, use_case: str, text: str | None, id_column: str | None, table: str | None = None) -> Project:
     """Write a project file and load it back.
 
+    :param corpus: file, folder or pattern of the documents.
+    :param table: table of a DuckDB file.
     :raises ProjectError: when the file exists, the corpus does not, or the name is none for a project.
     :raises CorpusError: when the corpus lacks a column, or its first rows hold no document.
     """
@@ -47,12 +65,13 @@ def write_project(path: Path, *, corpus: Path, use_case: str, text: str | None, 
         raise ProjectError(f"{path.stem!r} is no name for a project: take lower-case letters, digits and _, starting with a letter.")
     if path.exists():
         raise ProjectError(f"{path} exists already; give another name, or edit it.")
-    if not corpus.exists():
+    if not corpus.exists() and not Place(str(corpus), Path.cwd()).matches():
         raise ProjectError(f"There is no file or folder {corpus}; give the file that holds your texts with --file.")
-    guessed_text, guessed_id = guess_columns(corpus) if text is None else (text, id_column)
+    guessed = guess_columns(corpus, table) if text is None else GuessedColumns(text)
+    columns = asdict(replace(guessed, id=id_column or guessed.id))
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = "".join(_lines(path, corpus, use_case, text or guessed_text, id_column or guessed_id))
-    path.write_text(written, encoding="utf-8")
+    given = {"path": os.path.relpath(corpus.resolve(), path.resolve().parent), "format": folder_format(corpus), "table": table}
+    path.write_text("".join(_lines({"name": path.stem, "use_case": use_case, **given, **columns})), encoding="utf-8")
     try:
         project = load_project(path)
         next(make_documents(islice(read_rows(project), LOOK), project))
@@ -62,15 +81,17 @@ def write_project(path: Path, *, corpus: Path, use_case: str, text: str | None, 
     return project
 
 
-def guess_columns(corpus: Path) -> tuple[str, str | None]:
-    """Guess the column of the text, the one with the longest values, and of the id, by its name and distinct values."""
-    project = Project.model_validate({"name": "guess", "use_case": "guess", "corpus": {"path": str(corpus.resolve()), "limit": LOOK}})
-    rows = []
-    for row in read_rows(project):
-        if row.values is not None:
-            rows.append(row.values)
-        if len(rows) == LOOK:
-            break
+def folder_format(corpus: Path) -> str | None:
+    """Give the format of a folder's files where it has to be named: there is one, and it is not plain text."""
+    found = {format_of(path) for path in corpus.rglob("*") if path.is_file()} - {None} if corpus.is_dir() else set()
+    return found.pop() if len(found) == 1 and "text" not in found else None
+
+
+def guess_columns(corpus: Path, table: str | None = None) -> GuessedColumns:
+    """Guess the column of the text, the one with the longest values, and by their names and values those of what else documents have."""
+    settings = {"path": str(corpus.resolve()), "format": folder_format(corpus) or "auto", "table": table, "limit": LOOK}
+    project = Project.model_validate({"name": "guess", "use_case": "guess", "corpus": settings})
+    rows = list(islice((row.values for row in read_rows(project) if row.values is not None), LOOK))
     lengths: dict[str, int] = {}
     for values in rows:
         for column, value in values.items():
@@ -78,19 +99,32 @@ def guess_columns(corpus: Path) -> tuple[str, str | None]:
                 lengths[column] = lengths.get(column, 0) + len(value)
     if not lengths:
         raise ProjectError(f"No column of text was found in {corpus}; name it with --text.")
-    unique = (column for column in rows[0] if column.lower() in IDS and len({values.get(column) for values in rows}) == len(rows))
-    return max(lengths, key=lambda column: lengths[column]), next(unique, None)
+    text = max(lengths, key=lambda column: lengths[column])
+    others = [column for column in rows[0] if column != text]
+    return GuessedColumns(
+        text,
+        id=_first(others, IDS, lambda column: len({values.get(column) for values in rows}) == len(rows)),
+        title=_first(others, TITLES, lambda column: column in lengths),
+        language=_first(others, LANGUAGES, lambda column: column in lengths),
+        time=_first(others, TIMES, lambda column: _are_times([values.get(column) for values in rows])),
+    )
 
 
-def _lines(path: Path, corpus: Path, use_case: str, text: str, id_column: str | None) -> Iterator[str]:
-    set_to = {
-        "name": path.stem,
-        "use_case": use_case,
-        "path": os.path.relpath(corpus.resolve(), path.resolve().parent),
-        "text": text,
-        "id": id_column,
-    }
-    yield f"# A Linnaeus project. Keys with a # in front show their default. Run it with: linnaeus run {path.stem}\n\n"
+def _first(columns: Sequence[str], names: Sequence[str], fits: Callable[[str], bool]) -> str | None:
+    """Give the first column with one of the usual names whose values fit."""
+    return next((column for column in columns if column.lower() in names and fits(column)), None)
+
+
+def _are_times(values: Sequence[object]) -> bool:
+    """Tell whether all values can be read as times, and some are there."""
+    try:
+        return any([read_time(value) for value in values])
+    except ValueError:
+        return False
+
+
+def _lines(set_to: dict[str, str | None]) -> Iterator[str]:
+    yield f"# A Linnaeus project. Keys with a # in front show their default. Run it with: linnaeus run {set_to['name']}\n\n"
     yield from _key("name", set_to, Project)
     yield from _key("use_case", set_to, Project)
     sections: dict[str, type[BaseModel]] = {

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from pipeline.batches import in_batches
 from pipeline.cli.sinks import STREAM, Rejects, check_ending, writing
-from pipeline.corpus import RawRow, plain, read_rows, read_stream, text_of
+from pipeline.corpus import RawRow, plain, read_rows, read_stream, titled_text
+from pipeline.corpus_settings import COMPRESSED
 from pipeline.embedding import Embedder
 from pipeline.errors import CorpusError
 from pipeline.settings import CorpusSettings, Project
@@ -81,9 +82,14 @@ def label_file(
     :param lines: the file holds a text a line.
     :raises CorpusError: when the file or its text column is missing, or the format is not one of these.
     """
-    lines = lines or path.suffix.lower() == ".txt"
+    lines = lines or _ending(path) == ".txt"
     column = TEXT if lines else text or (TEXT if project is None else project.corpus.text)
-    rows, schema = _rows(path, column, lines=lines)
+    known = CorpusSettings(path=".") if project is None else project.corpus
+    told = CorpusSettings(
+        path=str(path.resolve()), format="text" if lines else "auto", text=column, title=None if lines else known.title,
+        encoding=known.encoding, dialect=known.dialect if _ending(path) in {".csv", ".tsv"} else None,
+    )  # fmt: skip
+    rows, schema = _rows(path, told)
     beside = None if project is None else project.corpus.metadata
     rejects, labelled, is_known = Rejects(output), 0, False
     with writing(output, schema=schema) as sink:
@@ -91,7 +97,7 @@ def label_file(
             is_known = is_known or _has_column(batch, column)
             good, texts = [], []
             for row in batch:
-                one, fault = text_of(row.values.get(column)) if row.values is not None else ("", row.error or ("unreadable", ""))
+                one, _, fault = titled_text(row.values, told) if row.values is not None else ("", None, row.error or ("unreadable", ""))
                 if fault is not None:
                     rejects.add(row, *fault)
                 else:
@@ -105,11 +111,18 @@ def label_file(
 
 
 def _named(path: Path, lines: bool) -> Path:
-    return path.with_name(f"{path.stem}.labelled{'.jsonl' if lines or path.suffix.lower() == '.txt' else path.suffix}")
+    plain_path = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+    return plain_path.with_name(f"{plain_path.stem}.labelled{'.jsonl' if lines or _ending(path) == '.txt' else plain_path.suffix}")
 
 
-def _rows(path: Path, column: str, *, lines: bool) -> tuple[Iterator[RawRow], pa.Schema | None]:
+def _ending(path: Path) -> str:
+    """Give the ending of a file, that of its compression aside."""
+    return (path.with_suffix("") if path.suffix.lower() in COMPRESSED else path).suffix.lower()
+
+
+def _rows(path: Path, corpus: CorpusSettings) -> tuple[Iterator[RawRow], pa.Schema | None]:
     """Open a file or standard input, and give the types of its columns where it tells them."""
+    lines = corpus.format == "text"
     if path == STREAM:
         return read_stream(sys.stdin.buffer, "standard input", "text" if lines else "jsonl"), None
     if not path.exists():
@@ -121,7 +134,7 @@ def _rows(path: Path, column: str, *, lines: bool) -> tuple[Iterator[RawRow], pa
         except (pa.ArrowException, OSError) as error:
             raise CorpusError(f"{path} cannot be read as parquet: {error}") from error
     every: tuple[Any, ...] = () if schema is None else tuple(schema.names)  # of other formats every column is read
-    corpus = CorpusSettings(path=str(path.resolve()), format="text" if lines else "auto", text=column, metadata=every)
+    corpus = corpus.model_copy(update={"metadata": every})
     return read_rows(Project(name="label", use_case="to label a file", corpus=corpus)), schema
 
 

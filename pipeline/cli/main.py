@@ -11,10 +11,14 @@ import typer
 from rich.markup import escape
 
 from pipeline.cli.dagster_home import set_up_dagster
+from pipeline.cli.duplicates import duplicates
 from pipeline.cli.embedders import embedders
+from pipeline.cli.export import export
 from pipeline.cli.progress import ConsoleProgress
 from pipeline.cli.scoring import label, serve
-from pipeline.cli.show import show_json, show_run, show_status, show_table
+from pipeline.cli.show import show_json, show_run, show_status
+from pipeline.cli.sql import sql
+from pipeline.cli.state import forget, state
 from pipeline.cli.students import students
 from pipeline.cli.taxonomy import taxonomy
 from pipeline.cli.terminal import Json, Name, errors, open_store, output
@@ -35,22 +39,24 @@ app = typer.Typer(
 )
 app.add_typer(taxonomy, name="taxonomy")
 app.add_typer(students, name="students")
+app.add_typer(state, name="state")
 STOPPED, OVER_BUDGET = 130, 3
 
 
 @app.command()
 def init(
     name: Annotated[str, typer.Argument(help="Name of the new project.")],
-    file: Annotated[Path, typer.Option(help="File or folder with your texts.")],
+    file: Annotated[Path, typer.Option(help="File, folder or pattern of your texts.")],
     use_case: Annotated[str, typer.Option(help="The question the labels answer.")] = "what is each text about",
     text: Annotated[str | None, typer.Option(help="Column of the text; guessed when absent.")] = None,
     id_column: Annotated[str | None, typer.Option("--id", help="Column of a unique id.")] = None,
+    table: Annotated[str | None, typer.Option(help="Table or view, where the file is a DuckDB database.")] = None,
 ) -> None:
     """Write a project file for your own text, every key explained."""
     from pipeline.cli.init import write_project
 
     path = find_workspace() / "projects" / f"{name}.yaml"
-    project = write_project(path, corpus=file, use_case=use_case, text=text, id_column=id_column)
+    project = write_project(path, corpus=file, use_case=use_case, text=text, id_column=id_column, table=table)
     output.print(f"Wrote {path}: text from column {project.corpus.text!r}, ids from {project.corpus.id or 'the content'}.")
     output.print(f"Read it through, then: linnaeus plan {name} && linnaeus run {name}")
 
@@ -137,24 +143,13 @@ def status(name: Name, as_json: Json = False) -> None:
         show_comparison(output, summary["plan"])
 
 
-@app.command()
-def sql(
-    name: Name,
-    query: Annotated[str, typer.Argument(help="Any SQL that reads; see `show tables`.")],
-    as_json: Json = False,
-    limit: Annotated[int, typer.Option(min=1, help="Most rows to show.")] = 1000,
-) -> None:
-    """Query a project's tables and views, also while it runs."""
-    columns, rows = open_store(find_project(name, find_workspace())).query(query, limit=limit)
-    if as_json:
-        show_json(output, [dict(zip(columns, row, strict=True)) for row in rows])
-    else:
-        show_table(output, columns, rows)
-
-
+app.command()(sql)
+app.command()(export)
 app.command()(label)
 app.command()(serve)
 app.command()(embedders)
+app.command()(duplicates)
+app.command()(forget)
 app.command()(up)
 
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 from pipeline.annotation import BudgetOption
 from pipeline.cli.show import show_json, show_table
 from pipeline.stages import STAGES
+from pipeline.stages.lengths import Lengths
 from pipeline.stages.plan import Cap, Plan
 from pipeline.stages.probe import Probe
 
@@ -33,6 +34,8 @@ def show_plan(console: Console, name: str, plan: Plan) -> None:
         for row in plan.stages
     ]
     show_table(console, columns, rows, title=f"Plan of {name}")
+    for line in _lengths(plan.lengths) if plan.lengths else ():
+        console.print(line, soft_wrap=True)
     if plan.probe is not None:
         console.print(_probed(plan.probe), soft_wrap=True)
     calls, tokens = sum(row.calls for row in plan.stages), sum(row.tokens_in + row.tokens_out for row in plan.stages)
@@ -72,6 +75,29 @@ def show_label_budget(console: Console, options: Sequence[BudgetOption], *, as_j
 def _bought(option: BudgetOption) -> str:
     parts = [f"{part.documents:,} by {part.annotator_id}, {part.votes} vote{'s' if part.votes > 1 else ''} each" for part in option.allotments]
     return "; ".join(parts) or "none"
+
+
+def _lengths(lengths: Lengths) -> Iterator[str]:
+    """Say how long the texts are, in tokens too, and what is not shown of long ones."""
+    texts = lengths.measured
+    ground = f"counted by the model's own tokenizer on {lengths.counted} of them" if lengths.counted else "estimated by their characters"
+    yield (
+        f"{texts.texts:,} distinct texts: {texts.words / texts.texts:,.0f} words each on average, 19 of 20 at most {texts.long_words:,},"
+        f" the longest {texts.most_words:,}; about {lengths.tokens:,.0f} tokens each ({ground})."
+    )
+    if texts.exceeding:
+        share, left = texts.exceeding / texts.texts, texts.words_beyond / max(1, texts.words)
+        what = "by windows" if lengths.shown == "windows" else f"in part ({lengths.shown}), without {left:.1%} of all words of the corpus"
+        yield (
+            f"{texts.exceeding:,} of them ({share:.1%}) are longer than annotation.max_words ({lengths.max_words:,}): they are shown {what}"
+            f" (annotation.long_documents); labels.truncated tells which."
+        )
+    if lengths.beyond_embedder:
+        remedy = "; embedder: all-minilm-l6-v2-windows reads them whole" if lengths.embedder == "all-minilm-l6-v2" else ""
+        yield (
+            f"{lengths.beyond_embedder:,} of them ({lengths.beyond_embedder / texts.texts:.1%}) have more than {lengths.embedder_reads:,} characters,"
+            f" of which {escape(lengths.embedder)} reads no more than the beginning{remedy}."
+        )
 
 
 def _compared(row: Mapping[str, Any]) -> tuple[Any, ...]:

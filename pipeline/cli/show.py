@@ -64,7 +64,7 @@ def show_status(console: Console, project: Project, summary: dict[str, Any]) -> 
     console.print(f"[bold]{project.name}[/bold]: {escape(project.use_case)}")
     if run:
         console.print(f"last run {run['run_id']}: {run['status']}, started {run['started_at']}, {summary['model_calls']} model calls")
-    keys = ["documents", "sampled", "labelled", "predicted", "rejected", "categories", "coverage"]
+    keys = ["documents", "sampled", "labelled", "labelled_in_part", "predicted", "rejected", "categories", "coverage"]
     show_table(console, keys, [[summary[key] for key in keys]])
     figures = []
     for subject, found in (("", summary["evaluation"]), ("baseline ", summary["evaluation"]["baseline"])):

@@ -133,7 +133,7 @@ def _session(name: str, facet: str) -> Session:
 
 def _show_promoted(session: Session, made: Promotion) -> None:
     """Say which student is in use, and what a run has yet to do for it."""
-    missing = len(session.store.pending("predictions", {"classifier_id": made.classifier_id}))
+    missing = session.store.count_pending("predictions", {"classifier_id": made.classifier_id})
     instead = f" in place of {made.previous_id}" if made.previous_id else ""
     output.print(f"{made.classifier_id} is in use now{instead}.", soft_wrap=True)
     again = f"linnaeus run {session.project.name}"

@@ -10,9 +10,10 @@ from pipeline.errors import ProjectError
 from pipeline.settings import MAIN, Project
 from pipeline.stages import project_state
 from pipeline.store import Store
+from pipeline.store.querying import querying
 from pipeline.workspace import find_project, find_workspace
 
-__all__ = ["Facet", "Json", "Name", "errors", "facet_option", "facet_project", "facet_store", "open_store", "output", "short_id"]
+__all__ = ["Facet", "Json", "Name", "errors", "facet_option", "facet_project", "facet_store", "open_store", "output", "published_store", "short_id"]
 
 SHORT_ID = 8  # digits of an id that are shown
 PIPE_WIDTH = 150  # characters of a line where standard output is no terminal
@@ -33,6 +34,21 @@ def open_store(project: Project) -> Store:
     if not (folder / "labels.duckdb").exists():
         raise ProjectError(f"Project {project.name} has not been run yet: `linnaeus run {project.name}`.")
     return Store.open(folder)
+
+
+def published_store(name: str, facet: str) -> Store:
+    """Give the store of a project that has been run, of which the published copy alone is to be read; nobody who writes is waited for.
+
+    :raises ProjectError: where there is no such project or facet, or it has not been run.
+    """
+    project = facet_project(name, facet)
+    store = Store(project_state(project))
+    if store.published.exists():
+        with querying(store.published) as asking:
+            current = asking.is_current()
+    if not store.published.exists() or not current:
+        store = open_store(project)
+    return store if facet == MAIN else store.of_facet(facet)
 
 
 def facet_project(name: str, facet: str) -> Project:

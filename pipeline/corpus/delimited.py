@@ -1,4 +1,4 @@
-"""A tolerant reader of CSV and TSV: a bad record costs itself, not the file.
+"""A tolerant reader of CSV in any dialect: a bad record costs itself, not the file.
 
 Python's `csv` parses; this module decides where a record that never ends has to be given up. A quote that is opened and
 not closed would swallow everything up to the next quote, so after `MAX_LINES` lines without an end the record is given
@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pipeline.corpus.dialects import Dialect, field_counts, hinted_delimiter
 from pipeline.corpus.rows import Line, RawRow, faulty_bytes, read_lines, shown
 from pipeline.errors import CorpusError
 
-__all__ = ["MAX_LINES", "MAX_LONG_LINES", "read_delimited"]
+__all__ = ["MAX_LINES", "MAX_LONG_LINES", "LineSource", "make_row", "read_delimited", "records"]
 
 MAX_LINES = 200
 MAX_LONG_LINES = 100_000
@@ -29,11 +30,11 @@ class UnendedRecordError(Exception):
 class LineSource:
     """Hand lines to a parser, remember those of the record under way, and take them back."""
 
-    def __init__(self, lines: Iterable[Line], delimiter: str) -> None:
+    def __init__(self, lines: Iterable[Line], dialect: Dialect) -> None:
         """Start before the first line."""
         self._lines = iter(lines)
         self._returned: deque[Line] = deque()
-        self._delimiter = delimiter
+        self._dialect = dialect
         self.taken: list[Line] = []
         self.width = 0  # number of fields that a record should have; 0 before the header is known
 
@@ -49,6 +50,11 @@ class LineSource:
         self.taken.append(line)
         return line.text
 
+    @property
+    def used(self) -> int:
+        """Count the lines of the record under way that were not taken back."""
+        return len(self.taken) - len(self._returned)
+
     def give_back(self) -> Line:
         """Take back all lines of the record under way but the first, which is returned."""
         first, *others = self.taken
@@ -59,16 +65,20 @@ class LineSource:
         if self.width < 2:
             return True
         texts = [line.text for line in self.taken[1:]]
-        alike = sum(len(row) == self.width for text in texts for row in csv.reader([text], delimiter=self._delimiter))
+        alike = sum(count == self.width for text in texts for count in field_counts([text], self._dialect))
         return alike > len(texts) / 2
 
 
-def read_delimited(path: Path, name: str, delimiter: str) -> Iterator[RawRow]:
-    """Read a CSV or TSV file with a header; blank lines are passed over."""
+def read_delimited(path: Path, name: str, dialect: Dialect | str = ",", encoding: str | None = None) -> Iterator[RawRow]:
+    """Read a CSV or TSV file with a header; blank lines are passed over.
+
+    :param dialect: how fields are told apart; a delimiter alone stands for the dialect of RFC 4180 with it.
+    """
     csv.field_size_limit(sys.maxsize)
-    source = LineSource(read_lines(path), delimiter)
+    dialect = Dialect(dialect) if isinstance(dialect, str) else dialect
+    source = LineSource(without_hint(read_lines(path, encoding)), dialect)
     header: list[str] = []
-    for record in records(source, name, delimiter):
+    for record in records(source, name, dialect):
         if isinstance(record, RawRow):
             if not header:
                 raise CorpusError(f"The header of {path} cannot be read: {record.error[1] if record.error else ''}. It is: {record.raw[:200]}")
@@ -80,9 +90,16 @@ def read_delimited(path: Path, name: str, delimiter: str) -> Iterator[RawRow]:
             yield make_row(name, source.taken, header, record)
 
 
-def records(source: LineSource, name: str, delimiter: str) -> Iterator[list[str] | RawRow]:
+def without_hint(lines: Iterator[Line]) -> Iterator[Line]:
+    """Pass over the first line where it is that by which spreadsheets name the delimiter, as sep=;."""
+    for line in lines:
+        if line.number > 1 or hinted_delimiter(line.text) is None:
+            yield line
+
+
+def records(source: LineSource, name: str, dialect: Dialect) -> Iterator[list[str] | RawRow]:
     """Parse record after record; a record that cannot be parsed is a row with an error."""
-    reader = csv.reader(source, delimiter=delimiter, strict=True)
+    reader = dialect.reader(source)
     while True:
         source.taken.clear()
         try:
@@ -91,11 +108,11 @@ def records(source: LineSource, name: str, delimiter: str) -> Iterator[list[str]
             return
         except (csv.Error, UnendedRecordError) as error:
             first = source.give_back()
-            reader = csv.reader(source, delimiter=delimiter, strict=True)
+            reader = dialect.reader(source)
             yield broken(name, first, error)
             continue
         if any(line.faulty for line in source.taken):
-            yield faulty_bytes(name, source.taken[0].number, b"".join(line.raw for line in source.taken))
+            yield faulty_bytes(name, source.taken[0].number, b"".join(line.raw for line in source.taken), source.taken[0].encoding)
         elif fields:
             yield fields
 
@@ -103,7 +120,7 @@ def records(source: LineSource, name: str, delimiter: str) -> Iterator[list[str]
 def broken(name: str, line: Line, error: Exception) -> RawRow:
     """Make the row of a line at which no record could be read."""
     if line.faulty:
-        return faulty_bytes(name, line.number, line.raw)
+        return faulty_bytes(name, line.number, line.raw, line.encoding)
     quotes = isinstance(error, UnendedRecordError) or any(fault in str(error) for fault in QUOTE_FAULTS)
     return RawRow(name, line.number, None, ("broken_quotes" if quotes else "broken_record", str(error)), shown(line.raw))
 

@@ -1,23 +1,22 @@
 """From raw rows to documents and rejects."""
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
+from pipeline.corpus.columns import check_columns, clean, gold_of, id_of, plain, titled_text
 from pipeline.corpus.partitions import Unparted, partition_of
-from pipeline.corpus.read import BATCH_ROWS, wanted_columns
+from pipeline.corpus.read import BATCH_ROWS
 from pipeline.corpus.rows import RawRow
+from pipeline.corpus.times import read_time
 from pipeline.errors import CorpusError
-from pipeline.gold import join_gold
 from pipeline.ids import content_id, text_hash
 from pipeline.records import Document, Reject
 from pipeline.settings import Project
 
-__all__ = ["CorpusBatch", "make_documents", "plain", "text_of"]
+__all__ = ["CorpusBatch", "make_document", "make_documents", "nothing_usable"]
 
 STAGE = "corpus"
 
@@ -52,18 +51,13 @@ def make_documents(rows: Iterable[RawRow], project: Project) -> Iterator[CorpusB
         reasons.update(reject.reason for reject in result.rejects)
         yield result
     if not documents:
-        counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "no rows"
-        raise CorpusError(f"The corpus {corpus.path} holds no document that can be used: {counts}. Check corpus.text and corpus.format.")
+        raise nothing_usable(project, reasons)
 
 
-def check_columns(batch: Sequence[RawRow], project: Project) -> bool:
-    """Tell whether there was any row to see the columns by; CorpusError where one that the project names is in none."""
-    found = list(dict.fromkeys(name for row in batch if row.values is not None for name in row.values))
-    missing = [name for name in wanted_columns(project) if name not in found]
-    if found and missing:
-        wanted = f"Missing column{'s' if len(missing) > 1 else ''} {', '.join(map(repr, missing))}"
-        raise CorpusError(f"{wanted} in {project.corpus.path}; found {', '.join(map(repr, found))}. Correct the column names of the project file.")
-    return bool(found)
+def nothing_usable(project: Project, reasons: Mapping[str, int]) -> CorpusError:
+    """Make the error of a corpus without a document, with the reasons why its rows were rejected."""
+    counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "no rows"
+    return CorpusError(f"The corpus {project.corpus.where} holds no document that can be used: {counts}. Check corpus.text and corpus.format.")
 
 
 def make_document(row: RawRow, project: Project, seen: Counter[bytes]) -> Document | Reject:
@@ -72,9 +66,13 @@ def make_document(row: RawRow, project: Project, seen: Counter[bytes]) -> Docume
     if row.values is None:
         reason, message = row.error or ("unreadable", "")
         return Reject(STAGE, reason, message, clean(row.raw), row.source, row.position)
-    text, fault = text_of(row.values.get(corpus.text))
+    text, title, fault = titled_text(row.values, corpus)
     if fault is not None:
         return reject(row, *fault)
+    try:
+        written_at = read_time(row.values.get(corpus.time)) if corpus.time is not None else None
+    except ValueError as error:
+        return reject(row, "bad_time", f"column {corpus.time!r}: {error}")
     if wanted is not None:
         try:
             partition = partition_of(row.source, row.values, wanted, project.schedule.timezone)
@@ -92,54 +90,13 @@ def make_document(row: RawRow, project: Project, seen: Counter[bytes]) -> Docume
     seen[digest] += 1
     metadata = {name: plain(row.values.get(name)) for name in corpus.metadata}
     gold = gold_of(row.values.get(corpus.gold)) if corpus.gold is not None else None
-    return Document(doc_id, text_hash(text), text, f"{row.source}:{row.position}", metadata, gold, partition)
-
-
-def text_of(value: object) -> tuple[str, tuple[str, str] | None]:
-    """Give the text of a value, or the reason and message why there is none."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "", ("missing_text", "the text is null")
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return "", ("not_text", f"the text is of type {type(value).__name__}")
-    text = clean(str(value))
-    return (text, None) if text.strip() else ("", ("empty_text", "the text is empty or white space"))
-
-
-def id_of(value: object) -> str:
-    """Write an id or a known label as text; empty where there is none."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return clean(str(value)).strip()
-
-
-def gold_of(value: object) -> str | None:
-    """Write what a corpus knows of a document's labels: one name, or a list of them."""
-    names = [id_of(part) for part in (value if isinstance(value, list | tuple) else [value])]
-    return join_gold([name for name in dict.fromkeys(names) if name])
-
-
-def clean(text: str) -> str:
-    """Drop NUL characters, and replace each lone half of a character, which UTF-8 cannot hold, by U+FFFD."""
-    text = text.replace("\0", "")
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    language = (id_of(row.values.get(corpus.language)) or None) if corpus.language is not None else None
+    return Document(doc_id, text_hash(text), text, f"{row.source}:{row.position}", metadata, gold, partition, title, language, written_at)
 
 
 def digest_of(text: str) -> bytes:
     """Hash a text to 16 bytes: millions of them have to be kept."""
     return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()
-
-
-def plain(value: object) -> Any:
-    """Bring a value of any source to what JSON can hold; numbers that it lacks become None, other types text."""
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {clean(str(key)): plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    return clean(str(value))
 
 
 def reject(row: RawRow, reason: str, message: str) -> Reject:

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline.corpus_settings import COMPRESSED
 from pipeline.schedule_settings import PartitionSettings
 
 __all__ = ["Unparted", "day_of", "partition_of", "partition_of_file"]
@@ -40,7 +41,8 @@ def partition_of_file(source: str, wanted: PartitionSettings, today: date) -> st
     :raises Unparted: where days are meant and the name holds none.
     """
     if wanted.by == "batch":
-        return str(PurePath(source).with_suffix(""))
+        path = PurePath(source)
+        return str((path.with_suffix("") if path.suffix.lower() in COMPRESSED else path).with_suffix(""))
     for found in DATE_IN_NAME.finditer(source):
         try:
             day = date(*map(int, found.groups()))

@@ -1,54 +1,64 @@
-"""Read any corpus as raw rows, streamed through the `datasets` library with flat memory.
+"""Read any corpus as raw rows, streamed with flat memory.
 
 The readers of `datasets` for CSV, JSON and text lose a whole file to one bad byte or quote, so that those formats go
 through readers of our own behind `IterableDataset.from_generator`. Parquet, Arrow and hub data sets are read in Arrow
-batches by `datasets` itself.
+batches by `datasets` itself, and tables of a DuckDB file in Arrow batches by DuckDB.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.corpus.columns import key_of, wanted_columns
+from pipeline.corpus.databases import read_table
 from pipeline.corpus.delimited import read_delimited
+from pipeline.corpus.dialects import dialect_of
+from pipeline.corpus.encodings import check_encoding, check_encodings
+from pipeline.corpus.files import corpus_files
 from pipeline.corpus.json_lines import read_json, rows_of_json
 from pipeline.corpus.rows import RawRow, number_lines
+from pipeline.corpus.sampling import sample_rows
 from pipeline.corpus.text_files import read_text_file, read_text_lines, rows_of_text
+from pipeline.corpus_settings import FORMATS, CorpusSettings
 from pipeline.errors import CorpusError
 from pipeline.settings import Project
 
-__all__ = ["BATCH_ROWS", "corpus_files", "read_rows", "read_stream", "wanted_columns"]
+__all__ = ["BATCH_ROWS", "read_file", "read_rows", "read_stream"]
 
 BATCH_ROWS = 1000
-ENDINGS = {
-    "csv": (".csv",), "tsv": (".tsv",), "jsonl": (".jsonl", ".ndjson", ".json"),
-    "parquet": (".parquet",), "arrow": (".arrow",), "text": (".txt",),
-}  # fmt: skip
-READERS: dict[str, Callable[[Path, str], Iterator[RawRow]]] = {
-    "csv": lambda path, name: read_delimited(path, name, ","),
-    "tsv": lambda path, name: read_delimited(path, name, "\t"),
-    "jsonl": read_json,
-    "text": read_text_lines,
-    "text_folder": read_text_file,
-}
 
 
 def read_rows(project: Project, only: Collection[str] | None = None) -> Iterator[RawRow]:
-    """Read the corpus of a project row by row, bad rows among them.
+    """Read the corpus of a project, or the sample of it that is wanted, row by row, bad rows among them.
 
     :param only: names of files, as `corpus_files` gives them; all when absent. A data set of a hub is read whole.
     :raises CorpusError: where there is no such file or data set, or it cannot be read at all.
     """
+    sample = project.corpus.sample
+    if sample is None:
+        return every_row(project, only)
+    return sample_rows(lambda: every_row(project, only), sample, lambda values: key_of(values, project.corpus))
+
+
+def every_row(project: Project, only: Collection[str] | None) -> Iterator[RawRow]:
+    """Read the corpus of a project row by row."""
     kind = project.corpus_format
     if kind == "hub":
         yield from hub_rows(project)
         return
-    files = {name: path for name, path in corpus_files(project.corpus_path, kind).items() if only is None or name in only}
-    if kind in {"parquet", "arrow"}:
+    files = {name: path for name, path in corpus_files(project).items() if only is None or name in only}
+    if kind == "duckdb":
+        for name, path in files.items():
+            yield from read_table(path, name, project.corpus.table, wanted_columns(project), batch=BATCH_ROWS)
+    elif kind in {"parquet", "arrow"}:
         for name, path in files.items():
             fault = f"{path} cannot be read as {kind}"
             yield from stream_rows(kind, name, fault, project, data_files=str(path), split="train")
     else:
-        yield from line_rows(files, "text_folder" if kind == "text" and project.corpus_path.is_dir() else kind)
+        by_file = kind == "text" and any(place.path.is_dir() for place in project.corpus_places)
+        if by_file and project.corpus.encoding is None:
+            check_encodings(list(files.values()), str(project.corpus_path))
+        yield from line_rows(files, "text_folder" if by_file else kind, project.corpus)
 
 
 def read_stream(handle: Iterable[bytes], name: str, kind: Literal["jsonl", "text"]) -> Iterator[RawRow]:
@@ -57,35 +67,11 @@ def read_stream(handle: Iterable[bytes], name: str, kind: Literal["jsonl", "text
     yield from rows_of_json(lines, name) if kind == "jsonl" else rows_of_text(lines, name)
 
 
-def wanted_columns(project: Project) -> list[str]:
-    """List the columns that a project names."""
-    corpus, day = project.corpus, project.partitions.column if project.partitions else None
-    named = [corpus.text, corpus.id, corpus.gold, *corpus.metadata, day]
-    return list(dict.fromkeys(name for name in named if name is not None))
-
-
-def corpus_files(path: Path, kind: str) -> dict[str, Path]:
-    """Find the files of a corpus by name: the file itself, or those in and under a folder with the endings of the format."""
-    if path.is_file():
-        return {path.name: path}
-    if not path.is_dir():
-        raise CorpusError(f"There is no corpus file or folder {path}; correct corpus.path in the project file.")
-    everything = sorted(found for found in path.rglob("*") if found.is_file())
-    files = [found for found in everything if found.suffix.lower() in ENDINGS[kind]]
-    if not files:
-        endings = ", ".join(sorted({found.suffix or found.name for found in everything})[:10]) or "no files"
-        raise CorpusError(
-            f"The folder {path} holds no {' or '.join(ENDINGS[kind])} file, but {endings}; "
-            "correct corpus.path, or set corpus.format to the format of the files."
-        )
-    return {str(found.relative_to(path)): found for found in files}
-
-
-def line_rows(files: Mapping[str, Path], kind: str) -> Iterator[RawRow]:
+def line_rows(files: Mapping[str, Path], kind: str, corpus: CorpusSettings) -> Iterator[RawRow]:
     """Read files with a reader of our own, behind a streaming data set."""
     import datasets  # here, because it takes a second to import
 
-    arguments = {"kind": kind, "names": list(files), "paths": [str(path) for path in files.values()]}
+    arguments = {"kind": kind, "names": list(files), "paths": [str(path) for path in files.values()], "corpus": corpus}
     stream = datasets.IterableDataset.from_generator(examples, gen_kwargs=arguments)
     try:
         for batch in stream.iter(batch_size=BATCH_ROWS):
@@ -94,18 +80,34 @@ def line_rows(files: Mapping[str, Path], kind: str) -> Iterator[RawRow]:
         raise CorpusError(f"The corpus cannot be read: {error}") from error
 
 
-def examples(kind: str, names: list[str], paths: list[str]) -> Iterator[dict[str, RawRow]]:
+def examples(kind: str, names: list[str], paths: list[str], corpus: CorpusSettings) -> Iterator[dict[str, RawRow]]:
     """Give the rows of files as examples of a data set."""
     for name, path in zip(names, paths, strict=True):
-        for row in READERS[kind](Path(path), name):
+        for row in read_file(Path(path), name, kind, corpus):
             yield {"row": row}
+
+
+def read_file(path: Path, name: str, kind: str, corpus: CorpusSettings) -> Iterator[RawRow]:
+    """Read one file with a reader of our own.
+
+    :raises CorpusError: where it cannot be unpacked, or is in another encoding than the project file says.
+    """
+    encoding = corpus.encoding
+    if kind == "text_folder":
+        return read_text_file(path, name, encoding)
+    if encoding is None:
+        check_encoding(path)
+    if kind in {"csv", "tsv"}:
+        dialect = dialect_of(path, corpus.dialect, delimiter="\t" if kind == "tsv" else None, encoding=encoding)
+        return read_delimited(path, name, dialect, encoding)
+    return read_json(path, name, encoding) if kind == "jsonl" else read_text_lines(path, name, encoding)
 
 
 def hub_rows(project: Project) -> Iterator[RawRow]:
     """Read a data set of a hub in Arrow batches."""
-    name = project.corpus.path
+    name = project.corpus.paths[0]
     if project.corpus_path.is_file():
-        known = ", ".join(sorted(ending for endings in ENDINGS.values() for ending in endings))
+        known = ", ".join(sorted(FORMATS))
         raise CorpusError(f"The format of {project.corpus_path} is not known by its ending ({known} are); set corpus.format.")
     fault = f"There is no file {project.corpus_path}, and {name!r} cannot be had as a data set of the hub (split {project.corpus.split!r})"
     yield from stream_rows(name, name, fault, project, split=project.corpus.split)

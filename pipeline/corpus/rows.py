@@ -1,16 +1,13 @@
 """Raw rows and the lines they are read from."""
 
-import codecs
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import CorpusError
+from pipeline.corpus.opening import is_utf8, open_lines, without_mark
 
-__all__ = ["Line", "RawRow", "faulty_bytes", "number_lines", "read_lines", "shown", "without_mark"]
-
-OTHER_ENCODINGS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+__all__ = ["Line", "RawRow", "faulty_bytes", "number_lines", "read_lines", "read_whole", "shown", "without_mark"]
 
 
 @dataclass(frozen=True)
@@ -32,33 +29,34 @@ class Line:
     text: str
     raw: bytes
     faulty: bool
+    encoding: str = "utf-8"  # of the file; `raw` is in UTF-8 whatever it is
 
 
-def read_lines(path: Path) -> Iterator[Line]:
-    """Read a file line by line, without its byte-order mark and with the line ends.
+def read_lines(path: Path, encoding: str | None = None) -> Iterator[Line]:
+    """Read a file line by line, unpacked, without its byte-order mark and with the line ends.
 
-    :raises CorpusError: where the file is in UTF-16.
+    :param encoding: that of the file; by its byte-order mark, or UTF-8, when absent.
+    :raises CorpusError: where the file cannot be unpacked.
     """
-    with path.open("rb") as handle:
-        yield from number_lines(handle, str(path))
+    with open_lines(path, encoding) as (lines, found):
+        yield from number_lines(lines, str(path), found)
 
 
-def number_lines(handle: Iterable[bytes], name: str) -> Iterator[Line]:
+def read_whole(path: Path, encoding: str | None = None) -> tuple[bytes, str]:
+    """Read a whole file as UTF-8, unpacked and without its byte-order mark, and name the encoding that it was in."""
+    with open_lines(path, encoding) as (lines, found):
+        return without_mark(b"".join(lines), str(path)), found
+
+
+def number_lines(handle: Iterable[bytes], name: str, encoding: str = "utf-8") -> Iterator[Line]:
     """Read the lines of an open file as `read_lines` does; `name` is what an error calls it."""
     for number, raw in enumerate(handle, start=1):
         if number == 1:
             raw = without_mark(raw, name)
         try:
-            yield Line(number, raw.decode("utf-8"), raw, False)
+            yield Line(number, raw.decode("utf-8"), raw, False, encoding)
         except UnicodeDecodeError:
-            yield Line(number, raw.decode("utf-8", "surrogateescape"), raw, True)
-
-
-def without_mark(start: bytes, name: str) -> bytes:
-    """Drop the byte-order mark of UTF-8."""
-    if start.startswith(OTHER_ENCODINGS):
-        raise CorpusError(f"{name} is in UTF-16, and UTF-8 was expected; convert it, for example with `iconv -f UTF-16 -t UTF-8`.")
-    return start.removeprefix(codecs.BOM_UTF8)
+            yield Line(number, raw.decode("utf-8", "surrogateescape"), raw, True, encoding)
 
 
 def shown(raw: bytes) -> str:
@@ -66,8 +64,11 @@ def shown(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
 
 
-def faulty_bytes(source: str, position: int, raw: bytes) -> RawRow:
-    """Make the row of a record whose bytes are not UTF-8."""
+def faulty_bytes(source: str, position: int, raw: bytes, encoding: str = "utf-8") -> RawRow:
+    """Make the row of a record whose bytes are not in the encoding of its file."""
+    if not is_utf8(encoding):
+        message = f"holds bytes that are not {encoding}, shown as \\xff"
+        return RawRow(source, position, None, ("undecodable_bytes", message), shown(raw))
     try:
         raw.decode("utf-8")
         message = "holds bytes that are not UTF-8"

@@ -8,6 +8,7 @@ from pipeline.embedder_settings import EmbedderSettings, read_embedder
 from pipeline.embedding.contract import Embedder
 from pipeline.embedding.encoder import SentenceEmbedder
 from pipeline.embedding.static import StaticEmbedder
+from pipeline.embedding.windows import WindowedEmbedder
 
 __all__ = ["open_embedder"]
 
@@ -28,4 +29,5 @@ def open_embedder(
         return ServedEmbedder(known)
     if known.endswith("-static"):
         return StaticEmbedder(known, cache=cache, progress=progress)
-    return SentenceEmbedder(known, cache=cache, progress=progress)
+    source = SentenceEmbedder(known.removesuffix("-windows"), cache=cache, progress=progress)
+    return WindowedEmbedder(source) if known.endswith("-windows") else source

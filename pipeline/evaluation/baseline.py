@@ -46,6 +46,7 @@ def cluster_baseline(documents: Sequence[Document], vectors: Matrix, *, size: in
             Structured(CategoryAnswer),
             prompt.about.max_tokens,
             seed=project.seed,
+            texts=tuple(documents[index].text_hash for index in cluster[:TEXTS]),
         )
         for cluster in clusters
     )

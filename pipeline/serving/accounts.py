@@ -58,6 +58,7 @@ class Accounts:
                 answer=canonical_json({"text": done.answer.text, "scores": done.answer.scores}) if ok else None,
                 raw=self.without_key(kept), server=self.server or done.server, answer_form=question.form_id,
                 parameters={"max_tokens": request.max_tokens, "temperature": round(request.temperature, 6)}, seed=request.seed, cost=cost,
+                texts=question.texts,
             )
         )  # fmt: skip
 

@@ -53,7 +53,8 @@ AnswerForm = Choice | Structured | Line
 class Question:
     """One question to a model.
 
-    `prompt` is the fingerprint of the prompt file; `temperature` is that of the first attempt.
+    `prompt` is the fingerprint of the prompt file; `temperature` is that of the first attempt. `texts` are the hashes of the
+    documents whose text the messages show, so that the call can be found again when one of them is to be forgotten.
     """
 
     purpose: str
@@ -63,6 +64,7 @@ class Question:
     max_tokens: int
     temperature: float = 0.0
     seed: int = 0
+    texts: tuple[str, ...] = ()
 
     def key(self, model: str) -> str:
         """Hash everything that determines the answer: the ledger's key."""

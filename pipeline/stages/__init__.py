@@ -77,7 +77,7 @@ def finish_run(session: Session, *, success: bool | None = None) -> None:
 
 
 def run_stage(name: str, session: Session) -> Report:
-    """Run one stage, record it with what it asked of models, and publish the tables for readers.
+    """Run one stage, record it with what it asked of models, and publish the tables for readers, large ones not after every stage.
 
     :raises BudgetReachedError: the budget of the run is reached, and the stage's part is of no use to the stages that follow.
     :raises ExamFailedError: the project refuses the model that the stage asks.
@@ -96,13 +96,14 @@ def run_stage(name: str, session: Session) -> Report:
         raise
     finally:
         status = "stopped" if len(session.stopped) > stopped_before else status
-        report = _report(name, session, made=made, total=total, seconds=time.monotonic() - began, spent_before=spent_before)
-        counts = {"made": made, "total": total, "calls": report.calls, "tokens_in": report.tokens_in, "tokens_out": report.tokens_out}
+        report = Report(name, made, total, time.monotonic() - began)
         try:
             with session.store.writer():
+                report = _with_spending(report, session, spent_before)
+                counts = {"made": made, "total": total, "calls": report.calls, "tokens_in": report.tokens_in, "tokens_out": report.tokens_out}
                 session.store.save(report.served)
                 session.store.record_stage(session.run_id, name, seconds=report.seconds, status=status, counts=counts)
-            session.store.publish()
+            session.store.publish(at_once=False)
         except LinnaeusError:
             if status == "done":
                 raise
@@ -110,6 +111,6 @@ def run_stage(name: str, session: Session) -> Report:
     return replace(report, stopped=session.stopped[-1] if status == "stopped" else None)
 
 
-def _report(name: str, session: Session, *, made: int, total: int, seconds: float, spent_before: tuple[float, ...]) -> Report:
+def _with_spending(report: Report, session: Session, spent_before: tuple[float, ...]) -> Report:
     calls, tokens_in, tokens_out = (int(now - before) for now, before in zip(session.store.spent(session.run_id)[:3], spent_before[:3], strict=True))
-    return Report(name, made, total, seconds, calls=calls, tokens_in=tokens_in, tokens_out=tokens_out, served=tuple(session.served(name)))
+    return replace(report, calls=calls, tokens_in=tokens_in, tokens_out=tokens_out, served=tuple(session.served(report.stage)))

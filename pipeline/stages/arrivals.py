@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from pipeline.arrival_records import Arrival
 from pipeline.corpus import Unparted, corpus_files, make_documents, partition_of_file, read_rows
 from pipeline.errors import CorpusError
-from pipeline.records import Document
 from pipeline.settings import Project
 from pipeline.stages.session import Session
 from pipeline.store import Store
@@ -44,12 +46,14 @@ class Arriving:
     found: Counter[tuple[str, str]] = field(default_factory=Counter)
     parted: bool = False
 
-    def wanted(self, documents: Sequence[Document]) -> list[Document]:
+    def wanted(self, documents: pa.Table) -> pa.Table:
         """Keep the documents of the wanted partitions, and count all."""
         if not self.parted:
-            return list(documents)
-        self.found.update((_file(document), document.partition or NOTHING) for document in documents)
-        return [document for document in documents if not self.partitions or document.partition in self.partitions]
+            return documents
+        files = pc.replace_substring_regex(documents["source"], ":[0-9]+$", "")
+        counts = pa.table({"file": files, "partition": documents["partition"]}).group_by(["file", "partition"]).aggregate([([], "count_all")])
+        self.found.update({(row["file"], row["partition"] or NOTHING): row["count_all"] for row in counts.to_pylist()})
+        return documents.filter(pc.is_in(documents["partition"], pa.array(self.partitions, pa.string()))) if self.partitions else documents
 
     def close(self, store: Store, seen_at: datetime) -> None:
         """Save what the files hold, and retire the documents that they held before and hold no more.
@@ -98,7 +102,7 @@ def file_versions(project: Project) -> dict[str, FileVersion]:
     :raises CorpusError: where there is no such file or folder.
     """
     found = {}
-    for name, path in corpus_files(project.corpus_path, project.corpus_format).items():
+    for name, path in corpus_files(project).items():
         try:
             stat = path.stat()
         except FileNotFoundError:  # it went away since the folder was listed
@@ -194,7 +198,3 @@ def _known(store: Store) -> dict[str, list[Arrival]]:
 
 def _is_version(one: Arrival, version: FileVersion) -> bool:
     return (one.size, one.modified) == (version.size, version.modified)
-
-
-def _file(document: Document) -> str:
-    return document.source.rpartition(":")[0]

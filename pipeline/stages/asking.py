@@ -10,6 +10,7 @@ from pipeline.records import Annotator, Document, Label, Outcome, Taxonomy
 from pipeline.rules import load_rules
 from pipeline.serving import Chat
 from pipeline.settings import Role
+from pipeline.stages.duplicates import cluster_of, shared_copies
 from pipeline.stages.manner import besides, manner_of
 from pipeline.stages.selection import POOL, asked_texts, held_out_sample
 from pipeline.stages.session import Session
@@ -39,7 +40,7 @@ def annotation_sample(session: Session) -> list[Document]:
     parted = session.project.partitions
     if parted is None or not parted.labelled:
         return chosen
-    there = {document.text_hash for document in chosen}
+    there = {document.text_hash for document in chosen} | shared_copies(session).keys()
     return chosen + session.store.texts([text for text in session.store.first_of_partitions(parted.labelled) if text not in there])
 
 
@@ -56,20 +57,17 @@ def _chosen(session: Session) -> list[Document]:
 
 def in_scope(session: Session, documents: Sequence[Document]) -> list[str]:
     """Give the texts of those documents that belong to the partitions that the run is about."""
-    scope = session.texts_in_scope()
     texts = [document.text_hash for document in documents]
-    if scope is None:
-        return texts
-    there = set(scope)
-    return [text for text in texts if text in there]
+    return session.store.in_partitions(texts, session.partitions) if session.partitions else texts
 
 
 def current_taxonomy(session: Session) -> Taxonomy:
     """Give the taxonomy that labels are given under."""
-    found = session.store.current("taxonomy_id")
-    if found is None:
-        raise TaxonomyError("There is no taxonomy yet; run the stage taxonomy first.")
-    return session.store.taxonomy(found)
+    with session.store.reader():
+        found = session.store.current("taxonomy_id")
+        if found is None:
+            raise TaxonomyError("There is no taxonomy yet; run the stage taxonomy first.")
+        return session.store.taxonomy(found)
 
 
 def first_annotator(session: Session, present: Taxonomy, role: Role = "annotator") -> tuple[Annotator, Manner]:
@@ -96,8 +94,8 @@ def given_labels(session: Session, present: Taxonomy, annotator: Annotator, want
 
 
 def is_held_out(session: Session, text_hash: str) -> bool:
-    """Say whether a labelled document is kept from the students."""
-    return held_out(text_hash, share=session.project.annotation.held_out, seed=session.project.seed)
+    """Say whether a labelled document is kept from the students; near copies are kept or taught together."""
+    return held_out(cluster_of(session, text_hash), share=session.project.annotation.held_out, seed=session.project.seed)
 
 
 def pool_of(session: Session) -> tuple[list[str], list[str]]:

@@ -74,9 +74,10 @@ def validation_texts(session: Session) -> list[str]:
 
 def sample_of(session: Session, given: Sequence[Summary]) -> Sample:
     """Represent summarised documents; embedding them takes seconds, so that it is done once, and only to make a version."""
-    around, hashes = sample_around(session)
+    with session.store.reader():
+        around, hashes = sample_around(session)
+        question = next(facet.question for facet in written_facets(session) if facet.name == session.facet)
     ordered = sorted(given, key=lambda summary: summary.text_hash)
-    question = next(facet.question for facet in written_facets(session) if facet.name == session.facet)
     key = ("sample", around, session.facet, tuple((summary.text_hash, summary.phrase) for summary in ordered))
 
     def make() -> Sample:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.embedder_settings import EMBEDDERS
+from pipeline.embedder_settings import COMPARED
 from pipeline.embedding import Embedder, Matrix
 from pipeline.errors import TrainingError
 from pipeline.stages.learning import label_probabilities
@@ -51,7 +51,7 @@ def compare_project_embedders(session: Session, *, most: int = MOST, timed: int 
     found = taught_of(session)
     hashes, soft = _drawn(session, found, most)
     texts = [document.text for document in session.store.texts(hashes)]
-    embedders: dict[str, Embedder] = {name: session.embedder_called(name) for name in EMBEDDERS}
+    embedders: dict[str, Embedder] = {name: session.embedder_called(name) for name in COMPARED}
     if not isinstance(project.embedder, str):
         embedders[project.embedder_name] = session.embedder
     embedded = []

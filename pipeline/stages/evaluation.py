@@ -69,16 +69,17 @@ def _judged(session: Session) -> Judged:
     sure = {label.text_hash: label.probability for label in given if label.probability is not None}
     several = session.project.annotation.mode == "all"
     gold = {text: label for text, label in store.gold().items() if text not in known}
+    measured = sorted(asked | gold.keys())  # of all other predictions nothing is known
     return Judged(
         asked=asked,
         taught={label.text_hash: label.category_id for label in given if label.text_hash in asked},
         held_out={text for text in asked if is_held_out(session, text)},
-        predicted=dict(store.predictions(student)) if student else {},
+        predicted=dict(store.predictions_among(student, measured)) if student else {},
         baseline={text: cluster.category_id for cluster in clusters for text in cluster.members},
         cited={text: text in cited for text in sampled},
         gold=gold,
         names={category.category_id: category.name for category in present.leaves},
-        probabilities={"teacher": sure, "student": store.prediction_probabilities(student) if student else {}},
+        probabilities={"teacher": sure, "student": store.prediction_probabilities(student, measured) if student else {}},
         also={label.text_hash: label.also for label in given} if several else {},
         slices=_slices(session, asked | gold.keys()),
     )
@@ -89,7 +90,9 @@ def _slices(session: Session, texts: Set[str]) -> dict[str, set[str]]:
     parts: dict[str, set[str]] = {}
     for column in session.project.evaluation.slices:
         by_value: dict[str, set[str]] = {}
-        for text, value in session.store.metadata_values(column, sorted(texts)).items():
+        kept = column in session.project.corpus.metadata
+        values = session.store.metadata_values(column, sorted(texts)) if kept else session.store.languages(sorted(texts))
+        for text, value in values.items():
             by_value.setdefault(f"{column}={value}", set()).add(text)
         frequent = sorted(by_value, key=lambda name: (-len(by_value[name]), name))[:MOST_SLICES]
         parts |= {name: by_value[name] for name in frequent if len(by_value[name]) >= LEAST_IN_SLICE}

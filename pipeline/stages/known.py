@@ -17,9 +17,11 @@ def known_labels(session: Session, present: Taxonomy) -> dict[str, tuple[str, ..
     that are not held out. Evaluation leaves these documents out.
     """
     store, most = session.store, session.project.annotation.known
-    people: dict[str, tuple[str, ...]] = {text: (category,) if category else () for text, category in store.human_labels(present.taxonomy_id).items()}
+    with store.reader():
+        said, known = store.human_labels(present.taxonomy_id), store.gold() if most else {}
+    people: dict[str, tuple[str, ...]] = {text: (category,) if category else () for text, category in said.items()}
     names = {category.name: category.category_id for category in present.leaves}
-    gold = {text: gold_labels(known) for text, known in store.gold().items()} if most else {}
+    gold = {text: gold_labels(one) for text, one in known.items()}
     if not gold or not set(chain.from_iterable(gold.values())) <= set(names):
         return people
     sample = [document.text_hash for document in annotation_sample(session)]

@@ -23,10 +23,12 @@ from pipeline.errors import TrainingError
 from pipeline.ids import content_id
 from pipeline.records import Label, Taxonomy
 from pipeline.stages.asking import annotation_sample, current_taxonomy, first_annotator, given_labels, is_held_out, rule_labels, vote_annotators
+from pipeline.stages.duplicates import cluster_of
 from pipeline.stages.known import known_labels
 from pipeline.stages.manner import likeness
 from pipeline.stages.session import Session
-from pipeline.students import METHOD, TrainingSet, cited_labels, cross_predict
+from pipeline.stages.sharing import share_labels
+from pipeline.students import METHOD, TrainingSet, cited_labels, cross_predict, numbered_groups
 
 __all__ = ["cited_members", "grounds_of", "labels"]
 
@@ -53,6 +55,7 @@ def labels(session: Session) -> tuple[int, int]:
             store.save(list(taught.labels))
             store.save(_panel(session, present, [raw, *map(list, grounds.votes)]))
     store.mark_current(teacher_annotator_id=teacher.annotator_id)
+    share_labels(session, present, teacher.annotator_id)
     return len(pending), len(raw)
 
 
@@ -120,6 +123,7 @@ def _cross(session: Session, present: Taxonomy, raw: list[Label], grounds: Groun
             cited=store.vectors(embedder, list(cited)),
             cited_soft=cited_labels(categories, list(cited.values())),
             unlabelled=np.zeros((0, 0), dtype=np.float32),
+            groups=numbered_groups([cluster_of(session, text) for text in taught]),
         )
         seen, others = cross_predict(data, store.vectors(embedder, strangers), settings=settings, seed=session.project.seed)
     except TrainingError:

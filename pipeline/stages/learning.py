@@ -10,11 +10,12 @@ import numpy as np
 from pipeline.annotation import card_texts
 from pipeline.ids import content_id
 from pipeline.records import Category, Label, Taxonomy
+from pipeline.stages.duplicates import cluster_of
 from pipeline.stages.session import Session
 from pipeline.stages.taught import taught_of
 from pipeline.stages.written import examples_of
 from pipeline.student_records import WrittenExample
-from pipeline.students import METHOD, READ_FEATURES, Inputs, Material, Offered, cited_labels, features_of, soft_labels
+from pipeline.students import METHOD, READ_FEATURES, Inputs, Material, Offered, cited_labels, features_of, numbered_groups, soft_labels
 
 __all__ = ["Lesson", "inputs_of", "label_probabilities", "lesson_of", "material_of", "offer_of"]
 
@@ -49,6 +50,8 @@ def lesson_of(session: Session) -> Lesson:
     settings = [*(student.model_dump(mode="json") for student in project.students), *promised]
     about: list[Any] = [METHOD, present.taxonomy_id, card_texts(leaves), learnt, sorted(known.items()), cited, more]
     about += [sorted([one.example_id, one.annotated_id or ""] for one in written), project.rare.least] if written else []
+    linked = [[label.text_hash, cluster] for label in taught if (cluster := cluster_of(session, label.text_hash)) != label.text_hash]
+    about += [linked] if linked else []
     key = content_id("student", [*about, session.embedder.embedder_id, settings, project.seed])
     return Lesson(present, leaves, found.teacher_id, taught, known, cited, more, key, found.held_out, written)
 
@@ -63,6 +66,7 @@ def material_of(session: Session, lesson: Lesson) -> Material:
         labelled=labelled,
         soft=soft_labels(categories, [label_probabilities(label, lesson.known.get(label.text_hash)) for label in lesson.taught]),
         weights=np.ones(len(lesson.taught)),
+        groups=numbered_groups([cluster_of(session, label.text_hash) for label in lesson.taught]),
         cited=inputs_of(session, list(lesson.cited)),
         cited_soft=cited_labels(categories, list(lesson.cited.values())),
         unlabelled=inputs_of(session, lesson.more),

@@ -27,6 +27,8 @@ select
     (select count(*) from summaries s where s.summary_spec = (select value from current where key = 'summary_spec')) as sampled,
     (select count(*) from labels l where l.taxonomy_id = (select value from current where key = 'taxonomy_id')
         and l.annotator_id = (select value from current where key = 'teacher_annotator_id')) as labelled,
+    (select count(*) from labels l where l.truncated and l.taxonomy_id = (select value from current where key = 'taxonomy_id')
+        and l.annotator_id = (select value from current where key = 'teacher_annotator_id')) as labelled_in_part,
     (select count(*) from predictions p join documents d using (text_hash) where d.active
         and p.classifier_id = (select value from current where key = 'classifier_id')) as predicted,
     (select count(*) from rejects) as rejected,

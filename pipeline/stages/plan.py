@@ -6,6 +6,7 @@ A plan is stored, so that it can be held against what the run then did (view `pl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.annotation import windows_of
 from pipeline.call_records import PlannedStage
 from pipeline.corpus import make_documents, read_rows
 from pipeline.prompts import load_prompt
@@ -14,6 +15,7 @@ from pipeline.stages.annotations import expected_calls
 from pipeline.stages.asking import annotation_sample, current_taxonomy
 from pipeline.stages.candidates import candidate_numbers, minibatch_starts
 from pipeline.stages.kept import kept_taxonomy
+from pipeline.stages.lengths import Lengths, measure_lengths
 from pipeline.stages.overview import plan_comparison
 from pipeline.stages.pace import TURN, Pace, Shape, characters_a_token
 from pipeline.stages.probe import AskingStage, Probe, pending_of, run_probe, unanswered
@@ -59,6 +61,7 @@ class Plan:
     probe: Probe | None
     caps: tuple[Cap, ...]
     last: tuple[dict[str, object], ...]
+    lengths: Lengths | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ def plan(session: Session, *, probing: bool = True) -> Plan:
     stages.append(_unasked(session, "classifier", int(any(count.rows for count in counts.values()))))
     session.store.save(stages)
     session.store.publish()
-    return Plan(session.run_id, tuple(stages), probe, tuple(_caps(session, stages)), last)
+    lengths = measure_lengths(session, looked, characters_a_token=characters_a_token(probe), counting=probe is not None)
+    return Plan(session.run_id, tuple(stages), probe, tuple(_caps(session, stages)), last, lengths)
 
 
 def _documents(session: Session) -> tuple[list[Document], int, str]:
@@ -133,10 +137,16 @@ def _counts(session: Session, total: int) -> dict[str, _Count]:
         "reviewed_taxonomy": _Count(passes * facets, names // 4, "some names asked again; "),
         "selected_taxonomy": _Count(facets, judged if passes > 1 else 0, "one question a document and candidate, and the judge's; "),
         "taxonomy": _Count(facets, CARD_QUESTIONS * size * facets if project.taxonomy.cards else 0, f"about {CARD_QUESTIONS} questions a category; "),
-        "annotations": _Count(wanted * facets, (wanted + more) * facets, BEYOND if more else ""),
+        "annotations": _Count(wanted * facets, round((wanted + more) * facets * _windows(session)), BEYOND if more else ""),
         "written_examples": _expected_examples(session, size * facets),
         "baseline": _Count(size, size, "one question a category, as many as there are groups; ") if compared else _Count(0, 0),
     }
+
+
+def _windows(session: Session) -> float:
+    """Estimate how many windows of a document are asked about."""
+    texts = session.store.sample_texts(first=LOOK)
+    return sum(len(windows_of(one.text, session.project.annotation)[0]) for one in texts) / len(texts) if texts else 1.0
 
 
 def _missing(session: Session, stage: AskingStage, hashes: list[str]) -> _Count:
@@ -202,7 +212,7 @@ def _shapes(session: Session, looked: list[Document], total: int, per_token: flo
 
 def _missing_vectors(session: Session, total: int) -> int:
     known = session.store.counts()["texts"]
-    return len(session.store.pending("embeddings", {"embedder_id": session.embedder.embedder_id})) if known else total
+    return session.store.count_pending("embeddings", {"embedder_id": session.embedder.embedder_id}) if known else total
 
 
 def _unasked(session: Session, stage: str, rows: int, note: str = "") -> PlannedStage:

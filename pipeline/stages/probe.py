@@ -114,7 +114,8 @@ def run_probe(session: Session) -> Probe | None:
     keys = [question.key(session.model_of(ROLE_OF[stage])) for question in questions]
     found = StoreLedger(session.store).find(keys)
     pending = set(pending_of(session, stage, hashes))
-    missing = [text for text, key in zip(hashes, keys, strict=True) if key not in found and text in pending]
+    asked = {question.texts[0] for question, key in zip(questions, keys, strict=True) if key not in found}  # of a document's windows any
+    missing = [text for text in hashes if text in asked and text in pending]
     now, failed, pace = _ask(session, stage, missing[: session.project.budget.calls])
     contents = [message.content for question in questions for message in question.messages]
     settled = session.store.settled(keys)

@@ -10,6 +10,7 @@ from pipeline.errors import ArtefactError, StudentError
 from pipeline.gold import gold_labels
 from pipeline.records import Student, Taxonomy
 from pipeline.stages.asking import current_taxonomy
+from pipeline.stages.duplicates import cluster_of
 from pipeline.stages.learning import inputs_of
 from pipeline.stages.moved_on import fates
 from pipeline.stages.session import Session
@@ -193,7 +194,7 @@ def _truth(session: Session, old: Student, new: Student) -> tuple[dict[str, str]
 def _was_held_out(session: Session, student: Student, text_hash: str) -> bool:
     """Say whether a document was kept from a student, by the settings that it was trained with."""
     share, seed = student.settings.get("held_out", session.project.annotation.held_out), student.settings.get("seed", session.project.seed)
-    return held_out(text_hash, share=share, seed=seed)
+    return held_out(cluster_of(session, text_hash), share=share, seed=seed)
 
 
 def _corpus_labels(session: Session, taxonomy: Taxonomy) -> dict[str, str]:

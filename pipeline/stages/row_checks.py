@@ -58,7 +58,7 @@ def few_rejects(session: Session) -> Finding:
 
 def vectors_are_complete(session: Session) -> Finding:
     """Count the texts that the run is about and that have no vector."""
-    missing = len(session.store.pending("embeddings", {"embedder_id": session.embedder.embedder_id}, among=session.texts_in_scope()))
+    missing = session.store.count_pending("embeddings", {"embedder_id": session.embedder.embedder_id}, session.partitions)
     return Finding(missing == 0, f"{missing} texts without a vector", {"missing": missing})
 
 
@@ -109,7 +109,7 @@ def artefact_is_whole(session: Session) -> Finding:
 def everything_is_predicted(session: Session) -> Finding:
     """Count the documents that the run is about and that the student in use has not labelled."""
     key = {"classifier_id": session.store.current("classifier_id") or ""}
-    missing = len(session.store.pending("predictions", key, among=session.texts_in_scope()))
+    missing = session.store.count_pending("predictions", key, session.partitions)
     return Finding(missing == 0, f"{missing} documents without a prediction", {"missing": missing})
 
 

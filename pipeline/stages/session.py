@@ -110,7 +110,7 @@ class Session:
         self.run_id = run_id or new_run_id()
         self.partitions = tuple(partitions)
         self.progress: Progress = progress or Quiet()
-        self.store = Store.open(self.folder)
+        self.store = Store.open(self.folder, tell=self.progress.status)
         StoreLedger(self.store).recover()  # what a killed run had noted and not recorded
         self._stack = contextlib.ExitStack()
         self._chat = chat
@@ -191,10 +191,6 @@ class Session:
         view.sampled_first = tuple(foremost)
         return view
 
-    def texts_in_scope(self) -> list[str] | None:
-        """Give the texts of the partitions that the run is about; None where it is about all."""
-        return self.store.partition_hashes(self.partitions) if self.partitions else None
-
     def served(self, stage: str) -> list[StageServing]:
         """Give what was asked of each model since the last time, and how busy its server was kept; for a stage that has just run."""
         return [
@@ -230,6 +226,10 @@ class Session:
             self._remembered[kind] = key, make()
         found: R = self._remembered[kind][1]
         return found
+
+    def drop(self, kind: str) -> None:
+        """Make something anew when it is next asked for."""
+        self._remembered.pop(kind, None)
 
     def close(self) -> None:
         """Stop what this session started."""

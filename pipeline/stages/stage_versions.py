@@ -39,14 +39,22 @@ STAGE_PROMPTS: Mapping[str, tuple[str, ...]] = {
     "baseline": ("name_cluster",),
 }
 QUESTIONS = ("use_case", "taxonomy.language", "taxonomy.question", "taxonomy.examples", "facets.*.use_case", "facets.*.question", "facets.*.examples")
-SHOWN = ("use_case", "facets.*.use_case", "annotation.max_words", "annotation.long_documents")
-SAMPLE = ("taxonomy.sample", "annotation.sample", "annotation.selection", "annotation.held_out", "partitions.labelled", "seed")
+SHOWN = ("use_case", "facets.*.use_case", "annotation.max_words", "annotation.long_documents", "annotation.windows")
+SAMPLE = (
+    "taxonomy.sample",
+    "annotation.sample",
+    "annotation.selection",
+    "annotation.held_out",
+    "partitions.labelled",
+    "corpus.near_duplicates",
+    "seed",
+)
 # The settings that each stage reads, as places in the project file; * stands for each name there is.
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "documents": ("corpus", "seed", "partitions.by", "partitions.column", "partitions.start", OF_DAYS),
     "embeddings": ("embedder_name",),
     "facets": QUESTIONS,
-    "summaries": (*QUESTIONS, *SHOWN, "taxonomy.sample", "taxonomy.summary_words"),
+    "summaries": (*QUESTIONS, *SHOWN, "taxonomy.sample", "taxonomy.summary_words", "corpus.near_duplicates"),
     **dict.fromkeys(TAXONOMY_STAGES, (*SHOWN, "taxonomy", "facets", "embedder_name", "seed")),
     "annotations": (
         *SHOWN, *SAMPLE, "annotation.levels", "annotation.shortlist", "annotation.shortlist_tokens", "annotation.recall", "annotation.demonstrations",
@@ -57,7 +65,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "written_examples": (*SHOWN, "rare", "taxonomy.language", "seed", "embedder_name"),
     "classifier": (
         "students", "chosen_by", "label_noise", "certainty", "rare.least", "rare.fewest", "annotation.mode", "annotation.held_out",
-        "annotation.known", "seed", "embedder_name",
+        "annotation.known", "corpus.near_duplicates", "seed", "embedder_name",
     ),
     "predictions": (),  # all of it is in the student
     "cascade": (*SHOWN, "annotation.promise", "annotation.sample", "seed", "embedder_name"),

@@ -38,7 +38,7 @@ from pipeline.students import (
 __all__ = ["classifier", "load_current_student", "predictions"]
 
 Floats = npt.NDArray[np.float64]
-SCORE_BATCH = 8192
+SCORE_BATCH = 32_768  # a write costs most of a second in a table of ten million rows, whatever it writes
 NEXT = 2  # categories kept beside the likeliest
 LEAST_NEXT = 0.01  # probability of one that is kept
 
@@ -61,8 +61,8 @@ def predictions(session: Session) -> tuple[int, int]:
     if classifier_id is None:
         raise TrainingError("There is no student yet; run the stage classifier first.")
     student = load_current_student(session)
-    pending = len(session.store.pending("predictions", {"classifier_id": classifier_id}, among=session.texts_in_scope()))
-    batches = session.store.iter_unpredicted(classifier_id, embedder_id, SCORE_BATCH, session.partitions or None)
+    pending = session.store.count_pending("predictions", {"classifier_id": classifier_id}, session.partitions)
+    batches = session.store.iter_unpredicted(classifier_id, embedder_id, SCORE_BATCH, session.partitions)
     for hashes, vectors in session.progress.track(batches, total=pending, what="predictions", size=lambda batch: len(batch[0])):
         documents = session.store.texts(hashes) if student.needs_text or student.needs_metadata else []
         inputs = _inputs(vectors, documents)
@@ -131,6 +131,7 @@ def _train(session: Session, lesson: Lesson, folder: Path) -> None:
         session.store.save([student])
         session.store.save(trials)
         session.store.save(_doubts(lesson, material, learnt))
+        session.store.save_lesson(key, [label.text_hash for label in lesson.taught], lesson.cited, lesson.more)
 
 
 def _doubts(lesson: Lesson, material: Material, learnt: Learnt) -> list[Doubt]:

@@ -59,7 +59,8 @@ def written_facets(session: Session) -> list[Facet]:
     :raises TaxonomyError: where one has not been written.
     """
     model = session.model_of("generator")
-    found = [session.store.find_facet(facet_id(name, session.whole.facet(name), model)) for name in session.whole.facet_names]
+    with session.store.reader():
+        found = [session.store.find_facet(facet_id(name, session.whole.facet(name), model)) for name in session.whole.facet_names]
     if any(facet is None for facet in found):
         raise TaxonomyError("The facets of this project have no questions yet; run the stage facets first.")
     return [facet for facet in found if facet is not None]
@@ -67,7 +68,8 @@ def written_facets(session: Session) -> list[Facet]:
 
 def sampled_summaries(session: Session) -> list[Summary]:
     """Read the summaries of the session's facet in the sample's order."""
-    spec = session.store.current("summary_spec")
-    if spec is None:
-        raise TaxonomyError("There are no summaries yet; run the stage summaries first.")
-    return session.store.summaries(spec, session.store.sample_hashes(first=session.project.taxonomy.sample))
+    with session.store.reader():
+        spec = session.store.current("summary_spec")
+        if spec is None:
+            raise TaxonomyError("There are no summaries yet; run the stage summaries first.")
+        return session.store.summaries(spec, session.store.sample_hashes(first=session.project.taxonomy.sample))

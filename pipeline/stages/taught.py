@@ -44,9 +44,10 @@ class Taught:
 
 def taught_of(session: Session) -> Taught:
     """Read what the student of the session's facet may learn from."""
-    present, store = current_taxonomy(session), session.store
-    teacher = store.current("teacher_annotator_id") or ""
-    given = store.labels(present.taxonomy_id, teacher) if teacher else []
+    store = session.store
+    with store.reader():
+        present, teacher = current_taxonomy(session), store.current("teacher_annotator_id") or ""
+        given = store.labels(present.taxonomy_id, teacher) if teacher else []
     held = [label.text_hash for label in given if is_held_out(session, label.text_hash)]
     kept_out = set(held)
     taught = [label for label in given if label.category_id is not None and label.text_hash not in kept_out]

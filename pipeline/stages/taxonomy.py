@@ -147,9 +147,8 @@ def _for_each_candidate(session: Session, stage: str, make: Callable[[Session, i
     made = categories = 0
     for number in candidate_numbers(session):
         new, found = make(session, number)
-        session.store.mark_current(**{f"{stage}_taxonomy_id_{number}": found.taxonomy_id})
-        if number == 0:
-            session.store.mark_current(**{f"{stage}_taxonomy_id": found.taxonomy_id})
+        pointers = [f"{stage}_taxonomy_id_{number}", *([f"{stage}_taxonomy_id"] if number == 0 else [])]
+        session.store.mark_current(**dict.fromkeys(pointers, found.taxonomy_id))
         made, categories = made + new, categories + len(found.categories)
     return made, categories
 
@@ -166,9 +165,12 @@ def _version(
 ) -> Made:
     """Give a version from the store, or make and save it; say how many were made."""
     step, parent_id = (parent.step + 1, parent.taxonomy_id) if parent else (0, None)
-    pairs, around, model = [(summary.text_hash, summary.phrase) for summary in seen], sample_around(session)[0], session.model_of("generator")
-    key = version_id(stage, step, parent_id, pairs, project=project, model=model, around=around, more=[session.facet, str(carried(session)), *more])
-    if (known := session.store.find_taxonomy(key)) is not None:
+    pairs, model = [(summary.text_hash, summary.phrase) for summary in seen], session.model_of("generator")
+    with session.store.reader():
+        around, beside = sample_around(session)[0], [session.facet, str(carried(session)), *more]
+        key = version_id(stage, step, parent_id, pairs, project=project, model=model, around=around, more=beside)
+        known = session.store.find_taxonomy(key)
+    if known is not None:
         return 0, known
     session.progress.status(f"{stage} a taxonomy from {len(seen)} documents")
     version = make(key)
@@ -189,8 +191,9 @@ def _candidate(session: Session, stage: str, number: int) -> Taxonomy:
 
 
 def _pointed(session: Session, key: str) -> Taxonomy:
-    found = session.store.current(key)
-    if found is None:
-        what = key.rstrip("0123456789_").removesuffix("_id").replace("_", " ")
-        raise TaxonomyError(f"There is no {what} yet; run the stages before this one first.")
-    return session.store.taxonomy(found)
+    with session.store.reader():
+        found = session.store.current(key)
+        if found is None:
+            what = key.rstrip("0123456789_").removesuffix("_id").replace("_", " ")
+            raise TaxonomyError(f"There is no {what} yet; run the stages before this one first.")
+        return session.store.taxonomy(found)

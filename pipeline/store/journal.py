@@ -79,6 +79,7 @@ def _read(path: Path) -> Iterator[Call]:
     """Read the lines; the last one may have been cut by the end of its process."""
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
-            yield Call(**json.loads(line))
-        except (ValueError, TypeError) as error:
+            noted = json.loads(line)
+            yield Call(**{**noted, "texts": tuple(noted.get("texts", ()))})
+        except (ValueError, TypeError, AttributeError) as error:
             log.warning("Line %d of %s is no call, and is passed over: %s", number, path, error)

@@ -52,7 +52,7 @@ class LabelReads(TaxonomyReads):
 
 
 COLUMNS = """text_hash, taxonomy_id, annotator_id, category_id, probability, scores, truncated,
-    also, reason, calibration, evidence, evidence_start, rationale"""
+    also, reason, calibration, evidence, evidence_start, rationale, windows, window_start"""
 BY_KIND = f"""
 select {COLUMNS} from labels join annotators using (annotator_id)
 where taxonomy_id = ? and kind = ? and text_hash in (select text_hash from wanted) order by annotator_id, text_hash

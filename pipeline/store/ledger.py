@@ -1,6 +1,8 @@
 """The ledger of calls, kept in a store."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,6 +18,8 @@ where outcome = 'ok' and answer is not null and call_key in (select call_key fro
 """
 
 
+FORGOTTEN = "select distinct text_hash from wanted semi join forgotten using (text_hash)"
+BLANK: Mapping[str, Any] = {"call_key": "forgotten", "answer": None, "raw": None, "error": None, "texts": ()}
 KNOWN = """
 select call_key, run_id, attempt from llm_calls semi join wanted using (call_key, run_id, attempt)
 """
@@ -43,8 +47,14 @@ class StoreLedger:
         self._journal.note(call)
 
     def record(self, calls: Sequence[Call]) -> None:
-        """Append calls."""
-        self.store.save(calls)
+        """Append calls; those that showed a text which was forgotten since they were made are kept for the accounts alone."""
+        with self.store.writer():
+            self.store.save(self._without_forgotten(calls))
+
+    def _without_forgotten(self, calls: Sequence[Call]) -> list[Call]:
+        shown = sorted({text for call in calls for text in call.texts})
+        gone = {row[0] for row in self.store.rows(FORGOTTEN, wanted=pa.table({"text_hash": pa.array(shown, pa.string())}))} if shown else set()
+        return [replace(call, **BLANK) if gone.intersection(call.texts) else call for call in calls]
 
     def clear_notes(self) -> None:
         """Forget what was noted, because it is recorded."""
@@ -61,6 +71,7 @@ class StoreLedger:
             wanted = pa.table({**columns, "attempt": pa.array([call.attempt for call in calls], pa.int32())})
             known = set(self.store.rows(KNOWN, wanted=wanted)) if calls else set()
             missing = [call for call in calls if (call.call_key, call.run_id, call.attempt) not in known]
-            self.store.save(missing)
+            if missing:
+                self.record(missing)
         self._recovered = True
         return len(missing)

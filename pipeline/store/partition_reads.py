@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.arrival_records import Arrival
+from pipeline.store.label_reads import numbered
 from pipeline.store.reads import Reads
 
 __all__ = ["PartitionReads"]
@@ -11,9 +12,9 @@ __all__ = ["PartitionReads"]
 class PartitionReads(Reads):
     """Read documents by partition, and files."""
 
-    def partition_hashes(self, partitions: Sequence[str]) -> list[str]:
-        """Give the distinct active texts of some partitions, in the seeded order."""
-        return [row[0] for row in self.rows(OF_PARTITIONS, [list(partitions)])]
+    def in_partitions(self, hashes: Sequence[str], partitions: Sequence[str]) -> list[str]:
+        """Give those of some texts that an active document of some partitions has, in the order given."""
+        return [row[0] for row in self.rows(IN_PARTITIONS, [list(partitions)], wanted=numbered(hashes))]
 
     def first_of_partitions(self, count: int) -> list[str]:
         """Give the first texts of each partition in the seeded order, the partitions one after the other."""
@@ -32,8 +33,9 @@ class PartitionReads(Reads):
         return [row[0] for row in self.rows(UNPREDICTED_PARTITIONS, [classifier_id])]
 
 
-OF_PARTITIONS = """
-select text_hash from documents where active and list_contains(?::varchar[], partition) group by text_hash order by min(order_key)
+IN_PARTITIONS = """
+select text_hash from wanted
+where text_hash in (select text_hash from documents where active and list_contains(?::varchar[], partition)) order by position
 """
 FIRST = """
 select text_hash from (select distinct text_hash, order_key, partition from documents where active and partition is not null)

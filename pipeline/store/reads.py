@@ -1,30 +1,27 @@
 """What a store can be asked: each read is short, and holds no lock when it returns."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import StoreError
 from pipeline.records import Document, Failure, Summary
-from pipeline.store.label_reads import LabelReads, numbered
+from pipeline.store.label_reads import numbered
+from pipeline.store.missing_reads import ACTIVE_KEYS, MissingReads, lacks, page_table, pages
 from pipeline.store.tables import TABLES, from_json
 
 __all__ = ["Reads", "Vectors", "matrix"]
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
-PENDING = {
-    "summaries": {"summary_spec"},
-    "labels": {"taxonomy_id", "annotator_id"},
-    "embeddings": {"embedder_id"},
-    "predictions": {"classifier_id"},
-}
-DOCUMENT = "doc_id, text_hash, text, source, metadata, gold"
+DOCUMENT = "doc_id, text_hash, text, source, metadata, gold, partition, title, language, written_at"
 
 
-class Reads(LabelReads):
+class Reads(MissingReads):
     """Read texts, derived rows and pointers."""
 
+    many = 2_000_000  # documents whose texts are counted part by part
     foremost: Sequence[str] = ()  # texts that come first in samples, before those of the seeded order
 
     def sample_texts(self, first: int, skip: int = 0) -> list[Document]:
@@ -49,6 +46,15 @@ class Reads(LabelReads):
             after = rows[-1][-1]
             yield list({row[1]: document(row) for row in reversed(rows)}.values())[::-1]
 
+    def iter_unembedded(self, embedder_id: str, batch: int, partitions: Sequence[str] | None = None) -> Iterator[list[Document]]:
+        """Give one document of each distinct active text without a vector, at most `batch` at a time, as they lie in the table.
+
+        :param partitions: those whose texts are wanted; all when absent or empty.
+        """
+        for page in pages(self.missing_places(UNEMBEDDED, [embedder_id], partitions), batch):
+            rows = self.rows(PAGE_OF_DOCUMENTS, [int(page[0]), int(page[-1])], wanted=page_table(page))
+            yield [document(row) for row in rows]
+
     def texts(self, hashes: Sequence[str]) -> list[Document]:
         """Give one document of each text hash, in the order given.
 
@@ -58,24 +64,6 @@ class Reads(LabelReads):
         if len(found) != len(hashes):
             raise StoreError(f"{len(hashes) - len(found)} of {len(hashes)} text hashes have no document; read the corpus again.")
         return found
-
-    def pending(self, table: str, key: Mapping[str, str], among: Sequence[str] | None = None, limit: int | None = None) -> list[str]:
-        """List the text hashes that have no row in a table with these key columns.
-
-        They are those of active documents in the seeded order, or those `among` the given ones in the order given.
-
-        :param table: summaries, labels, embeddings or predictions.
-        """
-        if table not in PENDING or set(key) - PENDING[table]:
-            raise ValueError(f"Nothing can be pending in {table!r} by {sorted(key)}; expected one of {PENDING}")
-        match = " and ".join([f"{table}.text_hash = wanted.text_hash", *(f"{table}.{column} = ?" for column in key)])
-        source = ACTIVE_TEXTS if among is None else "given"
-        sql = (
-            f"select text_hash from {source} as wanted where not exists (select 1 from {table} where {match}) "  # noqa: S608 - names are checked against PENDING
-            "order by position limit ?"
-        )
-        tables = {} if among is None else {"given": numbered(list(dict.fromkeys(among)))}
-        return [row[0] for row in self.rows(sql, [*key.values(), limit], **tables)]
 
     def summaries(self, spec: str, hashes: Sequence[str] | None = None) -> list[Summary]:
         """Give the summaries of one spec: all by text hash, or those of these hashes in their order, missing ones left out."""
@@ -116,22 +104,37 @@ class Reads(LabelReads):
     def counts(self) -> dict[str, int]:
         """Count active documents, their distinct texts, inactive documents, and the rows of every other table."""
         with self.reader():
-            documents = dict(zip(("documents", "texts", "inactive"), self.rows(DOCUMENT_COUNTS)[0], strict=True))
-            return documents | {name: self.count(name) for name in TABLES if name not in {"documents", "current"}}
+            documents, inactive = self.rows(DOCUMENT_COUNTS)[0]
+            # Many are counted part by part, since all their hashes at once take a gigabyte; parts are cut where hashes of texts divide.
+            inner = [f"text:{digit}" for digit in "123456789abcdef"] if documents > self.many else []
+            bounds = ["", *inner, "\U0010ffff"]
+            texts = sum(self.rows(TEXTS_BETWEEN, part)[0][0] for part in pairwise(bounds))
+            return {"documents": documents, "texts": texts, "inactive": inactive} | {
+                name: self.count(name) for name in TABLES if name not in {"documents", "current"}
+            }
 
 
-ACTIVE_TEXTS = "(select text_hash, min(order_key) as position from documents where active group by text_hash)"
+# Of near copies that share a label, the original alone is in a sample.
+NO_COPY = """text_hash not in (
+    select text_hash from near_duplicates
+    where spec = (select value from current where key = 'near_shared') and original_hash <> text_hash
+)"""
 SAMPLE = f"""
 with page as (
     select order_key, min(doc_id) as doc_id
-    from documents where active group by text_hash, order_key order by order_key limit ? offset ?
+    from documents where active and {NO_COPY} group by text_hash, order_key order by order_key limit ? offset ?
 )
 select {DOCUMENT} from documents join page using (order_key, doc_id) where active order by order_key
-"""  # noqa: S608 - DOCUMENT is a constant
+"""  # noqa: S608 - DOCUMENT and NO_COPY are constants
 ACTIVE_AMONG = "select text_hash from wanted where text_hash in (select text_hash from documents where active) order by position"
-SAMPLE_HASHES = "select text_hash from documents where active group by text_hash, order_key order by order_key limit ?"
+SAMPLE_HASHES = f"select text_hash from documents where active and {NO_COPY} group by text_hash, order_key order by order_key limit ?"  # noqa: S608 - a constant
 # The duplicates of a page's last text that did not fit are passed over by the next page, which starts after its key.
 NEXT_TEXTS = f"select {DOCUMENT}, order_key from documents where active and order_key > ? order by order_key, doc_id limit ?"  # noqa: S608 - DOCUMENT is a constant
+UNEMBEDDED = f"select min(place) as place from ({ACTIVE_KEYS}) as wanted where {lacks('embeddings where embedder_id = ?')} group by whole, half"  # noqa: S608 - constants
+# The bounds let the database leave out all row groups but a few.
+PAGE_OF_DOCUMENTS = f"""
+select {DOCUMENT} from documents join wanted on documents.rowid = wanted.place where documents.rowid between ? and ? order by documents.rowid
+"""  # noqa: S608 - DOCUMENT is a constant
 TEXTS = f"""
 select {DOCUMENT} from wanted join documents using (text_hash)
 qualify row_number() over (partition by position order by active desc, doc_id, last_seen desc) = 1
@@ -142,15 +145,14 @@ select text_hash, summary_spec, summary, phrase, truncated
 from wanted join summaries using (text_hash) where summary_spec = ? order by position
 """
 VECTORS = "select vector from wanted join embeddings using (text_hash) where embedder_id = ? order by position"
-DOCUMENT_COUNTS = """
-select count(*) filter (where active), count(distinct text_hash) filter (where active), count(*) filter (where not active) from documents
-"""
+DOCUMENT_COUNTS = "select count(*) filter (where active), count(*) filter (where not active) from documents"
+TEXTS_BETWEEN = "select count(distinct text_hash) from documents where active and text_hash >= ? and text_hash < ?"
 
 
 def document(row: Sequence[Any]) -> Document:
     """Make a document of a row that starts with the columns DOCUMENT."""
-    doc_id, text_hash, text, source, metadata, gold = row[:6]
-    return Document(doc_id, text_hash, text, source, from_json(metadata) or {}, gold)
+    doc_id, text_hash, text, source, metadata, *rest = row[:10]
+    return Document(doc_id, text_hash, text, source, from_json(metadata) or {}, *rest)
 
 
 def matrix(column: Any) -> Vectors:

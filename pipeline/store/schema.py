@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.errors import StoreError
 from pipeline.store.warehouse import Connection, transaction
 
-__all__ = ["MIGRATIONS", "VIEWS", "Migration", "is_current", "known_migrations", "migrate"]
+__all__ = ["MIGRATIONS", "VIEWS", "Migration", "applied_migrations", "is_current", "known_migrations", "migrate", "missing_migrations"]
 
 MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 VIEWS = Path(__file__).parent / "sql" / "views"

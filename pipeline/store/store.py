@@ -2,7 +2,8 @@
 
 import contextlib
 import copy
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +12,33 @@ import duckdb
 from pipeline.errors import StoreError
 from pipeline.settings import ASIDE
 from pipeline.store import schema
+from pipeline.store.document_reads import DocumentReads
+from pipeline.store.document_writes import DocumentWrites
 from pipeline.store.drift_reads import DriftReads
+from pipeline.store.lockfile import Tell
+from pipeline.store.published import Published, opened
 from pipeline.store.writes import Writes
 
-__all__ = ["Store"]
+__all__ = ["READ_ONLY", "Store"]
+
+log = logging.getLogger(__name__)
 
 # Nothing but reading the copy itself: no files, no extensions, and no way to set it back.
 READ_ONLY: dict[str, Any] = {"enable_external_access": False, "lock_configuration": True}
 
 
-class Store(DriftReads, Writes):
+class Store(DocumentReads, DocumentWrites, DriftReads, Writes):
     """Save and read everything of one project; `reader`, `writer` and `publish` are in `warehouse.py`."""
 
     @classmethod
-    def open(cls, folder: Path, *, lock_seconds: float = 300.0) -> "Store":
+    def open(cls, folder: Path, *, lock_seconds: float = 300.0, tell: Tell = log.warning) -> "Store":
         """Open a store, making the folder and its files or bringing them up to date.
 
+        :param tell: is given a sentence where one waits for others for seconds.
         :raises StoreError: where the file is damaged, or newer than this code, or the disk is full.
         :raises StoreLockedError: where another process held the lock for `lock_seconds`.
         """
-        store = cls(folder, lock_seconds=lock_seconds)
+        store = cls(folder, lock_seconds=lock_seconds, tell=tell)
         store.create()
         with store.reader() as connection:
             current = schema.is_current(connection) if schema.has_table(connection, "current") else False
@@ -65,3 +73,12 @@ class Store(DriftReads, Writes):
                 return columns, connection.fetchmany(limit)
         except duckdb.Error as error:
             raise StoreError(f"{self.published} could not answer: {error}") from error
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Published]:
+        """Open the published copy as it is now, for several questions about one state; what is published meanwhile does not change it.
+
+        :raises StoreError: where it cannot be opened.
+        """
+        with opened(self.published) as copy:
+            yield copy

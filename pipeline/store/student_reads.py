@@ -9,6 +9,8 @@ import pyarrow as pa
 
 from pipeline.errors import StoreError
 from pipeline.records import Student
+from pipeline.store.label_reads import numbered
+from pipeline.store.missing_reads import ACTIVE_KEYS, KEYS, lacks, page_table, pages
 from pipeline.store.partition_reads import PartitionReads
 from pipeline.store.reads import Vectors, matrix
 from pipeline.store.tables import from_json
@@ -23,21 +25,16 @@ class StudentReads(PartitionReads):
     def iter_unpredicted(
         self, classifier_id: str, embedder_id: str, batch: int, partitions: Sequence[str] | None = None
     ) -> Iterator[tuple[list[str], Vectors]]:
-        """Give the hashes and vectors of active texts without a prediction, at most `batch` at a time, by text hash.
+        """Give the hashes and vectors of active texts without a prediction, at most `batch` at a time, as they lie in the table.
 
-        :param partitions: those whose texts are wanted; all texts when absent.
+        :param partitions: those whose texts are wanted; all when absent or empty.
         """
-        after = ""
-        while True:
+        for page in pages(self.missing_places(UNPREDICTED, [embedder_id, classifier_id], partitions), batch):
             with self.reader() as connection:
-                found = connection.sql(
-                    UNPREDICTED, params=[embedder_id, after, partitions is None, list(partitions or ()), classifier_id, batch]
-                ).to_arrow_table()
-            if not found.num_rows:
-                return
-            hashes = found["text_hash"].to_pylist()
-            after = hashes[-1]
-            yield hashes, matrix(found["vector"])
+                connection.register("wanted", page_table(page))
+                found = connection.sql(PAGE_OF_VECTORS, params=[int(page[0]), int(page[-1])]).to_arrow_table()
+                connection.unregister("wanted")
+            yield found["text_hash"].to_pylist(), matrix(found["vector"])
 
     def student(self, classifier_id: str) -> Student:
         """Give a trained student; StoreError where there is none."""
@@ -54,9 +51,11 @@ class StudentReads(PartitionReads):
         """Give the category id that a student predicts for each text hash."""
         return dict(self.rows("select text_hash, category_id from predictions where classifier_id = ?", [classifier_id]))
 
-    def prediction_probabilities(self, classifier_id: str) -> dict[str, float]:
-        """Give how sure a student is of each text's category, by text hash."""
-        return dict(self.rows("select text_hash, probability from predictions where classifier_id = ?", [classifier_id]))
+    def prediction_probabilities(self, classifier_id: str, among: Sequence[str] | None = None) -> dict[str, float]:
+        """Give how sure a student is of each text's category, or of those of some texts, by text hash."""
+        if among is None:
+            return dict(self.rows("select text_hash, probability from predictions where classifier_id = ?", [classifier_id]))
+        return dict(self.rows(PROBABILITIES_AMONG, [classifier_id], wanted=numbered(among)))
 
     def students(self, taxonomy_id: str | None = None) -> list[Student]:
         """List the students of the store's facet, or of one version of its taxonomy, the latest trained first."""
@@ -94,13 +93,16 @@ def _student(row: Sequence[Any]) -> Student:
     return Student(student, taxonomy, annotator, embedder, path, sha256, from_json(settings), from_json(metrics), trained_on)
 
 
-UNPREDICTED = """
-select text_hash, vector from embeddings
-where embedder_id = ? and text_hash > ?
-    and text_hash in (select text_hash from documents where active and (? or list_contains(?::varchar[], partition)))
-    and text_hash not in (select text_hash from predictions where classifier_id = ?)
-order by text_hash limit ?
+UNPREDICTED = f"""
+with active as ({ACTIVE_KEYS})
+select wanted.place from (select {KEYS}, rowid as place from embeddings where embedder_id = ?) as wanted
+where {lacks("predictions where classifier_id = ?")} and exists (select 1 from active where active.whole = wanted.whole and active.half = wanted.half)
+"""  # noqa: S608 - constants of this package
+PAGE_OF_VECTORS = """
+select text_hash, vector from embeddings join wanted on embeddings.rowid = wanted.place
+where embeddings.rowid between ? and ? order by embeddings.rowid
 """
+PROBABILITIES_AMONG = "select text_hash, probability from predictions where classifier_id = ? and text_hash in (select text_hash from wanted)"
 STUDENTS = "select classifier_id, taxonomy_id, annotator_id, embedder_id, path, sha256, settings, metrics, trained_on from classifiers"
 OF_FACET = f"{STUDENTS} where taxonomy_id in (select taxonomy_id from taxonomies where facet = ?) order by rowid desc"  # noqa: S608 - STUDENTS is a constant
 PROMOTIONS = """

@@ -55,14 +55,13 @@ def text_columns(*names: str) -> dict[str, pa.DataType]:
     return dict.fromkeys(names, STR)
 
 
-DOCUMENT_COLUMNS = text_columns("doc_id", "text_hash", "text", "source", "metadata", "gold", "order_key", "partition") | {
-    "words": INT,
-    "last_seen": TIME,
-}
+DOCUMENT_COLUMNS = text_columns(
+    "doc_id", "text_hash", "text", "source", "metadata", "gold", "order_key", "partition", "title", "language"
+) | {"words": INT, "last_seen": TIME, "written_at": TIME}  # fmt: skip
 LABEL_KEYS = ("text_hash", "taxonomy_id", "annotator_id")
 LABEL_COLUMNS = text_columns(*LABEL_KEYS, "category_id") | {
     "probability": REAL, "scores": STR, "truncated": FLAG, "also": pa.list_(STR), "reason": STR, "calibration": STR,
-    "evidence": STR, "evidence_start": INT, "rationale": STR, "created_at": TIME,
+    "evidence": STR, "evidence_start": INT, "rationale": STR, "windows": INT, "window_start": INT, "created_at": TIME,
 }  # fmt: skip
 SPREAD = {"low": REAL, "high": REAL, "n": INT}
 CALL_NUMBERS = {"attempt": INT, "tokens_in": INT, "tokens_cached": INT, "tokens_out": INT, "milliseconds": REAL}
@@ -70,7 +69,7 @@ CALL_COLUMNS = (
     text_columns("call_key", "run_id", "purpose", "model", "prompt")
     | CALL_NUMBERS
     | text_columns("finish_reason", "outcome", "error", "answer", "raw", "server", "answer_form", "parameters")
-    | {"seed": INT, "cost": REAL, "created_at": TIME}
+    | {"seed": INT, "cost": REAL, "texts": pa.list_(STR), "created_at": TIME}
 )
 PLAN_COLUMNS = (
     text_columns("plan_id", "stage")
@@ -111,6 +110,8 @@ DRIFT_COLUMNS = (
 WRITTEN = ("example_id", "taxonomy_id", "category_id", "model", "prompt", "text", "text_hash", "annotator_id", "annotated_id", "reason")
 WRITTEN_COLUMNS = text_columns(*WRITTEN) | {"attempt": INT, "shown": pa.list_(STR), "created_at": TIME}
 FIGURES = {"value": REAL, "low": REAL, "high": REAL, "n": INT, "judge": STR, "created_at": TIME}
+FACET_COLUMNS = text_columns("facet_id", "name", "use_case", "question", "examples", "source") | {"created_at": TIME}
+FORGETTING_COLUMNS = text_columns("forgetting_id", "rows", "students") | {"documents": INT, "texts": INT, "asked_at": TIME}
 STAGE_COLUMNS = {"run_id": STR, "stage": STR, "started_at": TIME, "seconds": REAL, "status": STR, "counts": STR}
 
 TABLES = {
@@ -135,12 +136,7 @@ TABLES = {
             text_columns("taxonomy_id", "kind", "category_id", "before", "after", "reason") | {"position": INT},
         ),
         Table("taxonomy_measures", ("taxonomy_id", "metric", "size"), MEASURE_COLUMNS),
-        Table(
-            "facets",
-            ("facet_id",),
-            text_columns("facet_id", "name", "use_case", "question", "examples", "source") | {"created_at": TIME},
-            frozenset({"examples"}),
-        ),
+        Table("facets", ("facet_id",), FACET_COLUMNS, frozenset({"examples"})),
         Table("annotators", ("annotator_id",), text_columns("annotator_id", "kind", "model", "prompt", "settings"), frozenset({"settings"})),
         Table("labels", LABEL_KEYS, LABEL_COLUMNS, frozenset({"scores"})),
         Table(
@@ -174,6 +170,22 @@ TABLES = {
         ),
         Table("arrivals", ("file",), text_columns("file", "partition") | {"size": INT, "modified": INT, "documents": INT, "read_at": TIME}),
         Table("drift", ("classifier_id", "part"), DRIFT_COLUMNS, frozenset({"changes"})),
+        Table(
+            "near_signatures",
+            ("text_hash", "signature_spec"),
+            text_columns("text_hash", "signature_spec") | {"position": INT, "bands": pa.list_(pa.uint32()), "compared": FLAG},
+        ),
+        Table(
+            "near_pairs",
+            ("text_hash", "other_hash", "signature_spec"),
+            text_columns("text_hash", "other_hash", "signature_spec") | {"similarity": REAL},
+        ),
+        Table(
+            "near_duplicates",
+            ("text_hash", "spec"),
+            text_columns("text_hash", "spec", "original_hash", "cluster_hash") | {"similarity": REAL},
+        ),
+        Table("languages", ("text_hash", "detector"), text_columns("text_hash", "detector", "language") | {"probability": REAL}),
         Table("doubts", ("text_hash", "classifier_id"), text_columns("text_hash", "classifier_id", "category_id") | {"quality": REAL}),
         Table(
             "promotions",
@@ -194,6 +206,10 @@ TABLES = {
         Table("runs", ("run_id",), {"run_id": STR, "project": STR, "started_at": TIME, "ended_at": TIME, "status": STR, "seconds": REAL}),
         Table("stage_runs", ("run_id", "stage"), STAGE_COLUMNS, frozenset({"counts"})),
         Table("current", ("key",), text_columns("key", "value")),
+        Table("lesson_texts", ("classifier_id", "text_hash"), text_columns("classifier_id", "text_hash", "part")),
+        Table("forgotten", (), text_columns("id_hash", "text_hash") | {"forgotten_at": TIME}),
+        Table("forgettings", ("forgetting_id",), FORGETTING_COLUMNS, frozenset({"rows", "students"})),
+        Table("backups", ("path",), {"path": STR, "bytes": INT, "documents": INT, "schema_number": INT, "made_at": TIME}),
     )
 }
 
@@ -273,10 +289,11 @@ def replace_rows(connection: Connection, table: Table, data: pa.Table, *, keys: 
 
 
 def insert_rows(connection: Connection, table: Table, data: pa.Table) -> int:
-    """Insert the rows of an Arrow table."""
+    """Insert the rows of an Arrow table, but those about a text that was forgotten, which a run under way may still give."""
+    kept = " anti join (select text_hash from forgotten) using (text_hash)" if "text_hash" in table.columns and table.name != "forgotten" else ""
     connection.register("incoming_rows", data)
     connection.execute(
-        f"insert into {table.name} ({table.column_list}) select {table.column_list} from incoming_rows"  # noqa: S608 - names are constants of TABLES
+        f"insert into {table.name} ({table.column_list}) select {table.column_list} from incoming_rows{kept}"  # noqa: S608 - names are constants of TABLES
     )
     connection.unregister("incoming_rows")
     return int(data.num_rows)

@@ -7,39 +7,49 @@ No lock is ever held across a model call: open `reader()` and `writer()` around 
 """
 
 import contextlib
-import fcntl
+import logging
 import os
-import random
+import re
 import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from pipeline.errors import StoreError, StoreLockedError
+from pipeline.errors import StoreError
+from pipeline.store.instances import INSTANCES, MEMORY, Connection
+from pipeline.store.lockfile import Mode, Patience, Tell, locked
+from pipeline.store.publishing import Pace, copy_file, count_labels, is_copy_of, put_in_place, remove_abandoned, temporary_beside
 
 __all__ = ["STORAGE_VERSION", "Connection", "Warehouse", "transaction"]
 
-Connection = duckdb.DuckDBPyConnection
-Mode = Literal["read", "write"]
+log = logging.getLogger(__name__)
 STORAGE_VERSION = "v1.0.0"  # the newest clients write a form of their own, which older ones cannot open
 FULL = ("no space left", "file too large", "disk quota exceeded", "max_temp_directory_size")
+LARGE = 64 * 2**20  # bytes of a warehouse whose labels are counted when it is published: about half a million documents
+NO_MEMORY = ("out of memory", "failed to allocate", "could not allocate", "failed to offload")
 DAMAGED = ("not a valid duckdb", "corrupt", "checksum", "deserialize", "database has been invalidated", "replaying wal")
 
 
 class Warehouse:
     """Open the files of a store under its lock, and turn DuckDB's errors into ours."""
 
-    def __init__(self, folder: Path, *, lock_seconds: float = 300.0) -> None:
-        """Name the files; nothing is opened yet."""
+    large = LARGE
+
+    def __init__(self, folder: Path, *, lock_seconds: float = 300.0, tell: Tell = log.warning) -> None:
+        """Name the files; nothing is opened yet.
+
+        :param tell: is given a sentence where one waits for others for seconds.
+        """
         self.folder = folder
         self.path = folder / "warehouse.duckdb"
+        self.write_ahead = folder / "warehouse.duckdb.wal"  # DuckDB's own, of what is committed and not in the file yet
         self.published = folder / "labels.duckdb"
-        self.lock_seconds = lock_seconds
+        self.lock_seconds, self.tell = lock_seconds, tell
         self.facet = ""  # whose pointers are read and set; empty for the project's own use case
         self._held = threading.local()
 
@@ -88,34 +98,45 @@ class Warehouse:
     @contextlib.contextmanager
     def connected(self, mode: Mode) -> Iterator[Connection]:
         """Give a connection under the lock, outside any transaction."""
-        with self.translated(), self._locked(mode) as deadline, self._attached(mode, deadline) as connection:
+        with self.translated(), self._locked(mode) as patience, self._attached(mode, patience) as connection:
             self._held.connection = (connection, mode)
             try:
                 yield connection
             finally:
                 self._held.connection = None
 
-    def publish(self) -> Path:
+    def publish(self, *, at_once: bool = True) -> Path:
         """Copy the warehouse to `labels.duckdb`, which is replaced at once; readers of the old copy keep it.
 
+        Others may read the warehouse while it is copied. Where nothing was written since the last copy there is nothing to do.
+
+        :param at_once: whether it must be now; otherwise a copy that takes long is left out where the last one was made a short while ago.
         :return: the path of the copy.
         """
-        temporary = self.published.with_name(f".{self.published.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-        with self.translated(), self._locked("write") as deadline:
-            # Closed before copying: closing any handle of a file drops the locks that this process has on it.
-            with self._attached("write", deadline) as connection:
-                connection.execute("checkpoint")
-            try:
-                self._copy(temporary)
-            finally:
-                temporary.unlink(missing_ok=True)
+        if not at_once and not _PACE.is_due(self.published):
+            return self.published
+        began = time.monotonic()
+        with self.translated():
+            if self._settled():
+                return self.published
+            with contextlib.ExitStack() as made:
+                with self._locked("read"):
+                    temporary = made.enter_context(temporary_beside(self.published))
+                    copy_file(self.path, temporary)
+                if temporary.stat().st_size >= self.large:
+                    count_labels(temporary, self.folder)
+                put_in_place(temporary, self.published)
+        _PACE.note(self.published, began)
         return self.published
 
-    def _copy(self, temporary: Path) -> None:
-        shutil.copyfile(self.path, temporary)
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        os.replace(temporary, self.published)
+    def _settled(self) -> bool:
+        """Bring what was committed last into the file itself, and say whether the published copy has it all."""
+        with self._locked("write") as patience:
+            remove_abandoned(self.published)
+            if self.write_ahead.exists():  # what a killed process left; otherwise the last writer has done it
+                with self._attached("write", patience) as connection:
+                    connection.execute("checkpoint")
+            return is_copy_of(self.path, self.published)
 
     def create(self) -> None:
         """Make the folder and an empty warehouse, where there is none."""
@@ -148,94 +169,59 @@ class Warehouse:
         if any(sign in lower for sign in DAMAGED):
             rescue = f"copy {self.published} over it" if self.published.exists() else "put back a copy"
             return f"{self.path} is damaged or no DuckDB file: {message}. Move it away to start anew, or {rescue} to go on from there."
+        if any(sign in lower for sign in NO_MEMORY):
+            return f"{self.path}: {message} Raise {MEMORY}, or make room in {self.folder}, where what does not fit into memory is written."
         if "could not set lock" in lower:
             return f"{self.path} is open in another program: {message} Close it there; {self.published.name} is the copy to read."
         return f"{self.path}: {message}"
 
     @contextlib.contextmanager
-    def _locked(self, mode: Mode) -> Iterator[float]:
+    def _locked(self, mode: Mode) -> Iterator[Patience]:
         if getattr(self._held, "connection", None) is not None:
             raise StoreError("The store was opened or published inside a reader or writer of the same thread, which would wait for itself.")
-        with (self.folder / "warehouse.lock").open("a+") as handle:
-            deadline = time.monotonic() + self.lock_seconds
-            self._wait(handle, fcntl.LOCK_EX if mode == "write" else fcntl.LOCK_SH, deadline)
-            yield deadline
-
-    def _wait(self, handle: IO[Any], kind: int, deadline: float) -> None:
-        while True:
-            try:
-                fcntl.flock(handle, kind | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    waited = f"Another process held {handle.name} for more than {self.lock_seconds:g} s"
-                    raise StoreLockedError(f"{waited}; end it, or wait, and run again.") from error
-                time.sleep(random.uniform(0.002, 0.02))
-            else:
-                return
+        with locked(self.folder / "warehouse.lock", mode, seconds=self.lock_seconds, tell=self.tell) as patience:
+            yield patience
 
     @contextlib.contextmanager
-    def _attached(self, mode: Mode, deadline: float) -> Iterator[Connection]:
+    def _attached(self, mode: Mode, patience: Patience) -> Iterator[Connection]:
         """Open the file in an instance of DuckDB that is kept for the next time: making one takes five times as long as opening a file."""
-        connection = _INSTANCES.take(self.folder)
+        connection = INSTANCES.take(self.folder)
         try:
-            self._attach(connection, mode, deadline)
+            self._attach(connection, mode, patience)
             yield connection
             connection.execute("use memory")
             connection.execute("detach warehouse")
         except BaseException:  # what state it is in is not known
             connection.close()
             raise
-        _INSTANCES.give_back(self.folder, connection)
+        INSTANCES.give_back(self.folder, connection)
 
-    def _attach(self, connection: Connection, mode: Mode, deadline: float) -> None:
+    def _attach(self, connection: Connection, mode: Mode, patience: Patience) -> None:
         # Our lock is held, so only a stranger (a SQL client on the private file) can still be in the way.
         path = str(self.path).replace("'", "''")
         while True:
             try:
                 connection.execute(f"attach '{path}' as warehouse{' (read_only)' if mode == 'read' else ''}")
             except duckdb.IOException as error:
-                if "Could not set lock" not in str(error) or time.monotonic() > deadline:
+                stranger = _stranger(str(error))
+                if stranger is None or patience.is_over:
                     raise
-                time.sleep(random.uniform(0.05, 0.5))
+                patience.pause(0.5, stranger)
             else:
+                patience.end()
                 connection.execute("use warehouse")
                 return
 
 
-class _Instances:
-    """Instances of DuckDB without a file, kept for the next time; each spills into one folder where memory does not suffice."""
-
-    most = 2
-
-    def __init__(self) -> None:
-        self._idle: list[tuple[Path, Connection]] = []
-        self._parents: list[object] = []  # what a forked child must keep and never touch
-        self._lock = threading.Lock()
-
-    def take(self, folder: Path) -> Connection:
-        with self._lock:
-            for place, (owner, connection) in enumerate(self._idle):
-                if owner == folder:
-                    del self._idle[place]
-                    return connection
-        return duckdb.connect(config={"temp_directory": str(folder / "warehouse.duckdb.tmp")})
-
-    def give_back(self, folder: Path, connection: Connection) -> None:
-        with self._lock:
-            self._idle.append((folder, connection))
-            surplus = self._idle[: -self.most]
-            self._idle = self._idle[-self.most :]
-        for _, other in surplus:
-            other.close()
-
-    def forget(self) -> None:
-        """Leave the parent's instances alone in a forked child: even closing them there would crash it."""
-        self._parents.append(self._idle)
-        self._idle, self._lock = [], threading.Lock()
+_PACE = Pace()
 
 
-_INSTANCES = _Instances()
-os.register_at_fork(after_in_child=_INSTANCES.forget)
+def _stranger(message: str) -> str | None:
+    """Name the program that DuckDB says has a file open; None where it says something else."""
+    if "Could not set lock" not in message:
+        return None
+    found = re.search(r"held in (\S+) \(PID (\d+)\)", message)
+    return f"process {found[2]} ({found[1]}), which opened the private file," if found else "another program, which opened the private file,"
 
 
 @contextlib.contextmanager

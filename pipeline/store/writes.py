@@ -11,10 +11,11 @@ from pipeline.arrival_records import Arrival
 from pipeline.errors import StoreError
 from pipeline.ids import order_key
 from pipeline.records import Document, Failure, Taxonomy
+from pipeline.store.intake import merge_documents, utc
 from pipeline.store.tables import LISTS, TABLES, Table, arrow_table, insert_rows, latest_by_key, record_rows, replace_rows, table_for, to_json
 from pipeline.store.warehouse import Connection, Warehouse
 
-__all__ = ["Writes"]
+__all__ = ["Writes", "now"]
 
 Matrix = np.ndarray[Any, np.dtype[Any]]
 
@@ -58,16 +59,13 @@ class Writes(Warehouse):
                 "order_key": order_key(document.text_hash, seed), "words": document.words, "last_seen": utc(seen_at),
                 "doc_id": document.doc_id, "text_hash": document.text_hash, "text": document.text,
                 "source": document.source, "metadata": to_json(dict(document.metadata)), "gold": document.gold, "partition": document.partition,
+                "title": document.title, "language": document.language, "written_at": document.written_at,
             }
             for document in documents
         ]  # fmt: skip
         data = arrow_table(table, latest_by_key(table, rows))
         with self.writer() as connection:
-            connection.register("incoming_rows", data)
-            connection.execute(UPDATE_DOCUMENTS)
-            connection.execute(RETIRE_VERSIONS)
-            connection.execute(INSERT_DOCUMENTS)
-            connection.unregister("incoming_rows")
+            merge_documents(connection, data, seen_at)
         return len(documents)
 
     def deactivate_unseen(self, seen_at: datetime, *, partitions: Sequence[str] | None = None, files: Sequence[str] | None = None) -> int:
@@ -148,10 +146,26 @@ class Writes(Warehouse):
         with self.writer() as connection:
             return replace_rows(connection, table, data)
 
+    def save_lesson(self, classifier_id: str, taught: Iterable[str], cited: Iterable[str], unlabelled: Iterable[str]) -> None:
+        """Save which texts a student learnt from, so that it is known when one of them is forgotten."""
+        parts = {"taught": taught, "cited": cited, "unlabelled": unlabelled}
+        rows = [{"classifier_id": classifier_id, "text_hash": text, "part": part} for part, texts in parts.items() for text in texts]
+        table = TABLES["lesson_texts"]
+        if rows:
+            with self.writer() as connection:
+                replace_rows(connection, table, arrow_table(table, latest_by_key(table, rows)), keys=("classifier_id",))
+
     def mark_current(self, **ids: str | None) -> None:
         """Point each key of the store's facet to an id; None removes the pointer."""
+        self._point({self.pointer(key): value for key, value in ids.items()})
+
+    def mark_whole(self, **ids: str | None) -> None:
+        """Point each key to an id for the whole project, whatever the store's facet; None removes the pointer."""
+        self._point(ids)
+
+    def _point(self, ids: Mapping[str, str | None]) -> None:
         with self.writer() as connection:
-            for key, value in ((self.pointer(key), value) for key, value in ids.items()):
+            for key, value in ids.items():
                 connection.execute("delete from current where key = ?", [key])
                 if value is not None:
                     connection.execute("insert into current values (?, ?)", [key, value])
@@ -182,27 +196,6 @@ class Writes(Warehouse):
             replace_rows(connection, table, arrow_table(table, [row]))
 
 
-UPDATE_DOCUMENTS = """
-update documents
-set source = incoming.source, metadata = incoming.metadata, gold = incoming.gold, order_key = incoming.order_key, partition = incoming.partition,
-    active = true, last_seen = incoming.last_seen
-from incoming_rows as incoming
-where documents.doc_id = incoming.doc_id and documents.text_hash = incoming.text_hash
-"""
-RETIRE_VERSIONS = """
-update documents
-set active = false
-from (select doc_id, list(text_hash) as hashes from incoming_rows group by doc_id) as incoming
-where documents.doc_id = incoming.doc_id and documents.active and not list_contains(incoming.hashes, documents.text_hash)
-"""
-INSERT_DOCUMENTS = """
-insert into documents (doc_id, text_hash, text, source, metadata, gold, order_key, partition, words, active, first_seen, last_seen)
-select doc_id, text_hash, text, source, metadata, gold, order_key, partition, words, true, last_seen, last_seen
-from incoming_rows as incoming
-where not exists (
-    select 1 from documents where documents.doc_id = incoming.doc_id and documents.text_hash = incoming.text_hash
-)
-"""
 FORGET_REJECTS = "delete from rejects where stage = 'corpus' and created_at < ? and (? or list_contains(?::varchar[], source))"
 RETIRE_UNSEEN = """
 update documents set active = false
@@ -255,11 +248,6 @@ def save_taxonomy(connection: Connection, taxonomy: Taxonomy) -> None:
 def constant(value: str, count: int) -> Any:
     """Make an Arrow column of one value."""
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), pa.array([value], pa.string()))
-
-
-def utc(time: datetime) -> datetime:
-    """Bring a time to UTC, without zone; one without a zone is taken to be in UTC."""
-    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
 def now() -> datetime:

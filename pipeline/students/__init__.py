@@ -9,7 +9,7 @@ from pipeline.students.comparison import Comparison, compare_students
 from pipeline.students.export import export_onnx
 from pipeline.students.features import READ_FEATURES, TEXT_FEATURES
 from pipeline.students.fitting import Voice, Workshop
-from pipeline.students.groups import same_groups
+from pipeline.students.groups import numbered_groups, same_groups
 from pipeline.students.inputs import Inputs
 from pipeline.students.learning import MOST_TRIED, Learnt, learn
 from pipeline.students.material import Material
@@ -61,6 +61,7 @@ __all__ = [
     "load",
     "load_student",
     "model_card",
+    "numbered_groups",
     "same_groups",
     "save_student",
     "score",

@@ -3,10 +3,10 @@
 Only facts that are handed in are said; the limits are worked out from them. A fact that is not known leaves its line out.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pipeline.markdown import escape_markdown
 from pipeline.students.choice import Choice
 
 __all__ = ["chosen_facts", "escape_markdown", "model_card"]
@@ -18,9 +18,6 @@ CONFUSIONS = 15  # rows of that table at most
 WIDE = 0.15  # width of an interval that is called wide
 TEACHER = "the teacher"
 WRITTEN = "A model wrote texts for categories with few labels. They are synthetic, and nothing is measured on them."
-SPECIAL = re.compile(r"([\\`*_\[\]<>|~&#$])")
-LEADING = re.compile(r"^(\d*)([-+=.)])(?=[\s=-]|$)")  # what would begin a list or a heading
-UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
 
 
 def chosen_facts(choice: Choice) -> dict[str, Any]:
@@ -53,11 +50,6 @@ def model_card(about: Facts) -> str:
         _limits(about), _usage(about), _versions(about),
     ]  # fmt: skip
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
-
-
-def escape_markdown(text: object) -> str:
-    """Write any text so that Markdown shows it as it is, also within a table."""
-    return LEADING.sub(r"\1\\\2", SPECIAL.sub(r"\\\1", UNSEEN.sub(" ", str(text)).strip()))
 
 
 def _title(about: Facts) -> list[str]:

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.students.choice import Candidate, Choice, Measure, choose, fit_candidate
 from pipeline.students.cleaning import Cleaning, clean
 from pipeline.students.fitting import Workshop
-from pipeline.students.groups import same_groups
+from pipeline.students.groups import joined_groups, same_groups
 from pipeline.students.material import Material
 from pipeline.students.novelty import fit_novelty
 from pipeline.students.voices import Voices
@@ -57,7 +57,7 @@ def learn(
     """
     with threadpool_limits(1):  # the fits are small: threads bring little, and where others want the processor they wait for one another
         if doubt and len(material.labelled) <= MOST_TRIED:
-            grouped = replace(material, groups=same_groups(material.labelled.vectors))
+            grouped = _grouped(material)
             cleaning = clean(grouped, trusted=trusted, folds=folds, seed=seed)
             return replace(_learn(cleaning.material, candidates, folds, seed, measure, offered), cleaning=cleaning)
         return _learn(material, candidates, folds, seed, measure, offered)
@@ -67,7 +67,7 @@ def _learn(material: Material, candidates: Sequence[Candidate], folds: int, seed
     n = len(material.labelled)
     tried = np.arange(n) if n <= MOST_TRIED else np.sort(np.random.default_rng(seed).permutation(n)[:MOST_TRIED])
     part = material if n <= MOST_TRIED else replace(material.take(tried, tried[:0]), unlabelled=material.unlabelled)
-    workshop = Workshop(replace(part, groups=same_groups(part.labelled.vectors)), folds=folds, seed=seed)
+    workshop = Workshop(_grouped(part), folds=folds, seed=seed)
     choice = choose(candidates, workshop, measure=measure)
     whole, trial = workshop if n <= MOST_TRIED else Workshop(material, folds=folds, seed=seed), None
     if offered is not None:
@@ -76,3 +76,8 @@ def _learn(material: Material, candidates: Sequence[Candidate], folds: int, seed
     model = fit_candidate(choice, whole)
     model.novelty = fit_novelty(material.everything.vectors, seed=seed).as_arrays()
     return Learnt(model, choice, tried, written=trial)
+
+
+def _grouped(material: Material) -> Material:
+    """Group what says the same: near copies by their vectors, and what the material says of them itself."""
+    return replace(material, groups=joined_groups(same_groups(material.labelled.vectors), material.groups))

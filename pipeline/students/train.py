@@ -7,7 +7,7 @@ al., ICML 2002, in its soft spherical form). The regression learns the result, C
 labels that it did not see, and its probabilities are cooled by the temperature that fits those labels best.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -49,11 +49,13 @@ class TrainingSet:
     unlabelled: Matrix
     cited: Matrix = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
     cited_soft: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    groups: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.intp))  # (n,) of labelled documents that folds keep together; none when empty
 
     def take(self, rows: Ints, more: Ints) -> "TrainingSet":
         """Keep the labels of `rows` only; the documents of `more` become unlabelled."""
         unlabelled = _stack(self.unlabelled, self.vectors[more])
-        return replace(self, vectors=self.vectors[rows], soft=self.soft[rows], unlabelled=unlabelled)
+        groups = self.groups[rows] if len(self.groups) else self.groups
+        return replace(self, vectors=self.vectors[rows], soft=self.soft[rows], unlabelled=unlabelled, groups=groups)
 
     @property
     def known(self) -> tuple[Matrix, Floats]:
@@ -115,13 +117,25 @@ def cross_predict(data: TrainingSet, others: Matrix, *, settings: StudentSetting
 def _by_strangers(data: TrainingSet, settings: StudentSettings, seed: int) -> tuple[dict[float, Floats], dict[float, float]]:
     """Give for each C the logits of the labelled documents by students that did not see their labels, and how often these agree."""
     logits = {penalty: np.zeros(data.soft.shape) for penalty in settings.penalties}
-    for kept, out in KFold(settings.folds, shuffle=True, random_state=seed).split(data.vectors):
+    for kept, out in _folds(data, settings.folds, seed):
         fold = data.take(kept, out) if settings.unlabelled else data.take(kept, out[:0])
         vectors, targets, weights = _targets(fold, spread_out=settings.unlabelled > 0)
         for penalty in settings.penalties:
             logits[penalty][out] = _logits(_fit(vectors, targets, weights, penalty), data.vectors[out], len(data.categories))
     truth = data.soft.argmax(axis=1)
     return logits, {penalty: _agreement(truth, values.argmax(axis=1)) for penalty, values in logits.items()}
+
+
+def _folds(data: TrainingSet, folds: int, seed: int) -> Iterator[tuple[Ints, Ints]]:
+    """Part the labelled documents, or their groups where there are enough, into (kept, out)."""
+    names = np.unique(data.groups)
+    parted = KFold(folds, shuffle=True, random_state=seed)
+    if len(names) < folds or len(names) == len(data.groups):
+        yield from parted.split(data.vectors)
+        return
+    for _, out in parted.split(names):
+        is_out = np.isin(data.groups, names[out])
+        yield np.flatnonzero(~is_out), np.flatnonzero(is_out)
 
 
 def spread(data: TrainingSet) -> Floats:

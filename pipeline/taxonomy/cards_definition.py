@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.fitting import DocumentPrompt, fit_texts
+from pipeline.fitting import DocumentPrompt, fit_texts, shown_hashes
 from pipeline.languages import other_language
 from pipeline.prompts import Prompt, load_prompt
 from pipeline.records import Measure
@@ -147,7 +147,8 @@ class Definer:
         prompt = DocumentPrompt(load_prompt("card_check"), form, purpose=PURPOSE, chat=self.chat, project=self.project, categories=options)
         sides = [self.contrast.close_members(key, other, TRIED, but=self._shown(key)) for key, other in (pair, pair[::-1])]
         right = [(index, option["name"]) for option, side in zip(options, sides, strict=True) for index in side]
-        posed = [(prompt.pose(cut_words(self.contrast.sample.texts[index], SHOWN_WORDS)[0]), name) for index, name in right] if all(sides) else []
+        texts = [(self.contrast.sample.texts[index], name) for index, name in right] if all(sides) else []
+        posed = [(prompt.pose(cut_words(text, SHOWN_WORDS)[0], of=shown_hashes([text])), name) for text, name in texts]
         return [(one.question, name) for one, name in posed if one.question is not None]
 
     def _write(self, keys: Sequence[str]) -> dict[str, str]:
@@ -169,7 +170,8 @@ class Definer:
         }
         texts = [contrast.sample.texts[index] for index in self._shown(key)]
         messages = fit_texts(lambda shown: prompt.render(texts=shown, **about), texts, chat=self.chat, max_tokens=prompt.about.max_tokens)
-        return Question(PURPOSE, prompt.fingerprint, messages, Line(), prompt.about.max_tokens, prompt.about.temperature)
+        limits = prompt.about
+        return Question(PURPOSE, prompt.fingerprint, messages, Line(), limits.max_tokens, limits.temperature, texts=shown_hashes(texts))
 
     def _beside(self, key: str) -> str | None:
         """Give the nearest sibling that has members."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.answers import TieBreakAnswer
 from pipeline.choosing import NONE_FITS
-from pipeline.fitting import fit_texts
+from pipeline.fitting import fit_texts, shown_hashes
 from pipeline.languages import other_language
 from pipeline.prompts import Prompt, load_prompt
 from pipeline.records import Category
@@ -73,8 +73,10 @@ def _question(pair: tuple[Category, Category], contrast: Contrast, prompt: Promp
         parts = (texts[: len(sides[0])], texts[len(sides[0]) :])
         return prompt.render(language=language, sides=[{**about, "texts": part} for about, part in zip(abouts, parts, strict=True)])
 
-    messages = fit_texts(render, [text for side in sides for text in side], chat=chat, max_tokens=prompt.about.max_tokens)
-    return Question(PURPOSE, prompt.fingerprint, messages, Structured(TieBreakAnswer), prompt.about.max_tokens, prompt.about.temperature)
+    shown = [text for side in sides for text in side]
+    messages = fit_texts(render, shown, chat=chat, max_tokens=prompt.about.max_tokens)
+    about, form = prompt.about, Structured(TieBreakAnswer)
+    return Question(PURPOSE, prompt.fingerprint, messages, form, about.max_tokens, about.temperature, texts=shown_hashes(shown))
 
 
 def _shown(contrast: Contrast, key: str, other: str) -> list[str]:

@@ -14,7 +14,7 @@ from sklearn.cluster import HDBSCAN, KMeans
 from pipeline.answers import CategoryAnswer
 from pipeline.embedding import Embedder
 from pipeline.errors import TaxonomyError
-from pipeline.fitting import fit_texts
+from pipeline.fitting import fit_texts, shown_hashes
 from pipeline.prompts import load_prompt
 from pipeline.serving.contract import Chat, Question, Structured
 from pipeline.settings import Project
@@ -141,8 +141,8 @@ def _poser(sample: Sample, chat: Chat, project: Project) -> Callable[[_Cluster, 
             max_tokens=prompt.about.max_tokens,
         )
         temperature = prompt.about.temperature + 0.1 * max(0, round_ - 1)
-        form = Structured(CategoryAnswer)
-        return Question("generate", prompt.fingerprint, messages, form, prompt.about.max_tokens, temperature, project.seed + round_)
+        form, seed, shown = Structured(CategoryAnswer), project.seed + round_, shown_hashes([*texts, *others])
+        return Question("generate", prompt.fingerprint, messages, form, prompt.about.max_tokens, temperature, seed, shown)
 
     return pose
 

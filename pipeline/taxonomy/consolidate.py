@@ -8,6 +8,7 @@ Where it cannot, nobody will label by them, and they are merged; where merging w
 from dataclasses import dataclass, field
 
 from pipeline.embedding import Embedder
+from pipeline.fitting import shown_hashes
 from pipeline.prompts import load_prompt
 from pipeline.serving.contract import Choice, Question
 from pipeline.taxonomy.naming import AlikeNames, Namer, alike_names
@@ -80,12 +81,19 @@ def _told_apart(trying: _Settling, larger: str, smaller: str) -> bool:
         prompt, namer = load_prompt("tell_apart"), trying.namer
         about = {"question": namer.sample.question or namer.project.use_case, "categories": pair}
         shown = [
-            (category.name, cut_words(text, WORDS)[0])
+            (category.name, text)
             for key, category in zip((larger, smaller), pair, strict=True)
             for text in namer.sample.spread_texts(trying.draft.groups[key], SHOWN)
         ]
         answers = namer.chat.ask(
-            Question(namer.purpose, prompt.fingerprint, prompt.render(text=text, **about), Choice(names), prompt.about.max_tokens)
+            Question(
+                namer.purpose,
+                prompt.fingerprint,
+                prompt.render(text=cut_words(text, WORDS)[0], **about),
+                Choice(names),
+                prompt.about.max_tokens,
+                texts=shown_hashes([text]),
+            )
             for _, text in shown
         )
         right = [answer.text == name for answer, (name, _) in zip(answers, shown, strict=True) if answer.outcome == "ok"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.answers import CategoryAnswer
 from pipeline.embedding import Embedder
-from pipeline.fitting import fit_texts
+from pipeline.fitting import fit_texts, shown_hashes
 from pipeline.prompts import Prompt, load_prompt
 from pipeline.serving.contract import Chat, Question, Structured
 from pipeline.settings import Project
@@ -120,16 +120,16 @@ class Namer:
         language = "English" if self.project.taxonomy.language == "document" else self.project.taxonomy.language
         asked = self.sample.question or self.project.use_case
         about = {"use_case": self.project.use_case, "question": asked, "language": language, **more}
-        phrases = self.sample.counted_phrases(found, PHRASES)
+        phrases, spread = self.sample.counted_phrases(found, PHRASES), self.sample.spread_texts(found, TEXTS)
         messages = fit_texts(
             lambda texts: prompt.render(phrases=phrases, texts=texts, **about),
-            self.sample.spread_texts(found, TEXTS),
+            spread,
             chat=self.chat,
             max_tokens=prompt.about.max_tokens,
         )
-        form = Structured(CategoryAnswer)
+        form, seed = Structured(CategoryAnswer), self.project.seed + round_
         temperature = prompt.about.temperature + 0.1 * max(0, round_ - 1)
-        return Question(self.purpose, prompt.fingerprint, messages, form, prompt.about.max_tokens, temperature, self.project.seed + round_)
+        return Question(self.purpose, prompt.fingerprint, messages, form, prompt.about.max_tokens, temperature, seed, shown_hashes(spread))
 
     def _accept(self, value: object, *, taken: Sequence[str] = ()) -> Named | None:
         if not isinstance(value, CategoryAnswer) or why_refused(value.name.strip(), use_case=self.project.use_case, taken=taken):

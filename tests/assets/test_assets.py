@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,39 +10,16 @@ import dagster as dg
 import pytest
 
 from assets.definitions import build_definitions
-from assets.resources import close_all
 from pipeline.errors import EngineError
 from pipeline.serving.contract import Question
 from pipeline.settings import Project
-from pipeline.stages import STAGES, Session, opening_sessions, project_state
+from pipeline.stages import STAGES, Session
 from pipeline.stages.checks import CHECKS
 from pipeline.testing import ScriptedChat
-from tests.tiny import NAMES, TinyEmbedder, knowing_reply, tiny_rows, tiny_session, write_project
+from tests.materialising import Materialised, materialize
+from tests.tiny import NAMES, TinyEmbedder, knowing_reply, tiny_rows, write_project
 
 GRAPH = Path(__file__).parent.parent / "golden" / "assets.json"
-
-
-@pytest.fixture(autouse=True)
-def _close_sessions() -> Iterator[None]:
-    yield
-    close_all()
-
-
-def opener(reply: Any = knowing_reply) -> Any:
-    def open_tiny(project: Project, *, run_id: str | None = None, progress: object = None) -> Session:
-        return tiny_session(project, project_state(project), chat=ScriptedChat(reply), run_id=run_id or "run")
-
-    return open_tiny
-
-
-def materialize(workspace: Path, *, reply: Any = knowing_reply, only: list[str] | None = None, opened_by: Any = None) -> dg.ExecuteInProcessResult:
-    job = build_definitions(workspace).resolve_job_def("tiny")
-    selection = [dg.AssetKey(["tiny", stage]) for stage in only] if only else None
-    with opening_sessions(opened_by or opener(reply)), dg.DagsterInstance.ephemeral() as instance:
-        return job.execute_in_process(instance=instance, asset_selection=selection, raise_on_error=False, run_config=QUIET)
-
-
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
@@ -87,9 +63,8 @@ def test_a_workspace_without_projects_loads(workspace: Path) -> None:
     assert build_definitions(workspace).resolve_asset_graph().get_all_asset_keys() == set()
 
 
-def test_a_run_materialises_every_asset_with_metadata_and_every_blocking_check_holds(workspace: Path) -> None:
-    write_project(workspace)
-    result = materialize(workspace)
+def test_a_run_materialises_every_asset_with_metadata_and_every_blocking_check_holds(materialised: Materialised) -> None:
+    result = materialised.result
     assert result.success, failures(result)
     events = {event.asset_key.path[1]: event.materialization.metadata for event in result.get_asset_materialization_events() if event.asset_key}
     assert set(events) == set(STAGES)
@@ -109,7 +84,8 @@ def test_a_run_materialises_every_asset_with_metadata_and_every_blocking_check_h
     assert "34 labels are too few" in str(checks["few_abstained"].metadata["found"].value)
 
 
-def test_the_evaluation_shows_a_picture_of_how_far_probabilities_can_be_believed(workspace: Path) -> None:
+def test_the_evaluation_shows_a_picture_of_how_far_probabilities_can_be_believed(workspace: Path, copied: Path) -> None:
+    assert copied.is_relative_to(workspace), "the finished project, which has had labels that say nothing for gold"
     write_project(workspace, [row | {"topic": NAMES[row["topic"]]} for row in tiny_rows()])
     result = materialize(workspace)
     (shown,) = [event.materialization.metadata for event in result.get_asset_materialization_events() if event.asset_key.path[1] == "evaluation"]

@@ -1,6 +1,6 @@
 """What assets say of themselves before anything ran: columns, lineage, owners, versions; and that staleness is true."""
 
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -13,21 +13,14 @@ from hypothesis import strategies as st
 
 from assets.definitions import build_definitions
 from assets.described import LINEAGE, MAIN_TABLE
-from assets.resources import close_all
 from pipeline import prompts
 from pipeline.errors import ProjectError
 from pipeline.schedule_settings import OWNER
 from pipeline.settings import load_project
-from pipeline.stages import STAGES, opening_sessions
+from pipeline.stages import STAGES
 from pipeline.store.reference import described_columns
-from tests.assets.test_assets import QUIET, opener
+from tests.materialising import Materialised
 from tests.tiny import write_project
-
-
-@pytest.fixture(autouse=True)
-def _close_sessions() -> Iterator[None]:
-    yield
-    close_all()
 
 
 def specs(workspace: Path) -> dict[str, dg.AssetSpec]:
@@ -103,22 +96,20 @@ def stale(definitions: dg.Definitions, instance: dg.DagsterInstance) -> set[str]
     return {key.path[1] for key in keys if any(cause.category.name == "CODE" and cause.asset_key == key for cause in resolver.get_stale_causes(key))}
 
 
-def test_dagster_shows_as_stale_what_another_setting_or_prompt_makes_anew(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_project(workspace)
-    with dg.DagsterInstance.ephemeral() as instance:
-        with opening_sessions(opener()):
-            first = build_definitions(workspace)
-            assert first.resolve_job_def("tiny").execute_in_process(instance=instance, run_config=QUIET).success
-        close_all()
-        assert stale(build_definitions(workspace), instance) == set()
-        write_project(workspace, students=[{"kind": "class_means"}])
-        assert stale(build_definitions(workspace), instance) == {"labels", "classifier"}, "labels are held against the first student"
-        write_project(workspace, alerts={"file": "alerts.jsonl"}, budget={"calls": 5})
-        assert stale(build_definitions(workspace), instance) == set()
-        folder = tmp_path / "prompts"
-        folder.mkdir()
-        for path in prompts.PROMPT_FOLDER.glob("*.md"):
-            text = path.read_text(encoding="utf-8")
-            (folder / path.name).write_text(text.replace("max_tokens: ", "max_tokens: 1", 1) if path.stem == "summarise" else text, encoding="utf-8")
-        monkeypatch.setattr(prompts.load_prompt, "__defaults__", (folder,))
-        assert stale(build_definitions(workspace), instance) == {"summaries"}
+def test_dagster_shows_as_stale_what_another_setting_or_prompt_makes_anew(
+    materialised: Materialised, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(materialised.workspace, workspace, dirs_exist_ok=True)
+    instance = materialised.instance
+    assert stale(build_definitions(workspace), instance) == set()
+    write_project(workspace, students=[{"kind": "class_means"}])
+    assert stale(build_definitions(workspace), instance) == {"labels", "classifier"}, "labels are held against the first student"
+    write_project(workspace, alerts={"file": "alerts.jsonl"}, budget={"calls": 5})
+    assert stale(build_definitions(workspace), instance) == set()
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    for path in prompts.PROMPT_FOLDER.glob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        (folder / path.name).write_text(text.replace("max_tokens: ", "max_tokens: 1", 1) if path.stem == "summarise" else text, encoding="utf-8")
+    monkeypatch.setattr(prompts.load_prompt, "__defaults__", (folder,))
+    assert stale(build_definitions(workspace), instance) == {"summaries"}

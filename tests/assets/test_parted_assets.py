@@ -1,39 +1,20 @@
-"""Days and batches in Dagster: what is new is labelled by the clock or when it arrives, what failed is caught up, nothing is done twice."""
+"""Days and batches in Dagster: what is new is labelled, what failed is caught up, nothing is done twice."""
 
-import itertools
-import json
-import os
-import time
+import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.partitions.context import partition_loading_context
-from dagster._utils.schedules import schedule_execution_time_iterator
 
 from assets.definitions import build_definitions
 from assets.partitions import END, START, range_tags
-from assets.resources import close_all
 from pipeline.errors import EngineError
 from pipeline.serving.contract import Question
-from pipeline.settings import Project, load_project
-from pipeline.stages import Session, opening_sessions, project_state
-from pipeline.store import Store
-from pipeline.testing import ScriptedChat
-from tests.tiny import knowing_reply, tiny_rows, tiny_session, write_project
-
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-WHOLE = {START: "2026-01-01", END: "2026-01-03"}
-
-
-@pytest.fixture(autouse=True)
-def _close_sessions() -> Iterator[None]:
-    yield
-    close_all()
+from pipeline.settings import load_project
+from tests.parted import WHOLE, arrived, asked_for, drop, drop_three_days, materialised, run, store_of, write_parted
+from tests.tiny import knowing_reply, write_project
+from tests.workspaces import as_workspace
 
 
 @pytest.fixture(name="instance")
@@ -43,71 +24,29 @@ def _instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def drop(workspace: Path, name: str, day: str, first: int, count: int, *, age: float = 3600) -> Path:
-    """Write documents of a day into the folder of the corpus, as if they had lain there for a while."""
-    folder = workspace / "projects" / "data" / "drops"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    rows = [row | {"at": day} for row in tiny_rows()[first : first + count]]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    os.utime(path, (time.time() - age,) * 2)
-    return path
-
-
 @pytest.fixture(name="parted")
 def _parted(workspace: Path) -> Path:
-    """A workspace with one project by day, of which three days have come."""
-    for number in range(3):
-        drop(workspace, f"{number}.jsonl", f"2026-01-0{number + 1}", 25 * number, 25)
-    write_parted(workspace)
-    return workspace
+    return drop_three_days(workspace)
 
 
-def write_parted(workspace: Path, *, by: str = "day", **schedule: Any) -> None:
-    parts = {"by": "day", "column": "at", "start": "2026-01-01"} if by == "day" else {"by": "batch"}
-    corpus = {"path": "data/drops", "format": "jsonl", "id": "id", "text": "text", "gold": "topic"}
-    schedule = {"label": "0 3 * * *", "evaluate": "0 5 * * 1", "arrivals": True, "days": 400, "timezone": "Europe/Berlin", **schedule}
-    write_project(workspace, corpus=corpus, partitions=parts, schedule=schedule)
+@pytest.fixture(scope="module")
+def three_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace after one run over its three days, with Dagster's files in it; to copy, not to change."""
+    root = tmp_path_factory.mktemp("three_days")
+    with pytest.MonkeyPatch.context() as environment:
+        drop_three_days(as_workspace(root, environment))
+        (root / "dagster").mkdir()
+        with dg.DagsterInstance.local_temp(str(root / "dagster")) as instance:
+            assert run(root, instance, "tiny", tags=WHOLE).success
+    return root
 
 
-def run(
-    workspace: Path, instance: dg.DagsterInstance, job: str, *, partition: str | None = None, reply: Any = knowing_reply, **more: Any
-) -> dg.ExecuteInProcessResult:
-    def open_tiny(project: Project, *, run_id: str | None = None, progress: object = None) -> Session:
-        return tiny_session(project, project_state(project), chat=ScriptedChat(reply), run_id=run_id or "run")
-
-    told = {} if reply is knowing_reply else {"reply": reply}
-    wishes = {**QUIET, **({"resources": {"sessions": {"config": more.pop("wishes")}}} if "wishes" in more else {})}
-    definition = build_definitions(workspace).resolve_job_def(job)
-    with opening_sessions(open_tiny):
-        found = definition.execute_in_process(instance=instance, partition_key=partition, run_config=wishes, raise_on_error=False, **more)
-    close_all(found.success)
-    if "reply" not in told and not found.success:
-        raise AssertionError([str(event.step_failure_data) for event in found.all_events if event.is_step_failure])
-    return found
-
-
-def store_of(workspace: Path) -> Store:
-    return Store.open(workspace / ".linnaeus" / "projects" / "tiny")
-
-
-def asked_for(workspace: Path, instance: dg.DagsterInstance, name: str = "tiny_label_schedule") -> list[dg.RunRequest]:
-    definitions = build_definitions(workspace)
-    schedule, repository = definitions.resolve_schedule_def(name), definitions.get_repository_def()
-    context = dg.build_schedule_context(instance=instance, scheduled_execution_time=datetime.now(UTC), repository_def=repository)
-    return list(schedule.evaluate_tick(context).run_requests or [])
-
-
-def arrived(workspace: Path, instance: dg.DagsterInstance, cursor: str | None) -> tuple[list[dg.RunRequest], str | None]:
-    definitions = build_definitions(workspace)
-    sensor, repository = definitions.resolve_sensor_def("tiny_arrivals"), definitions.get_repository_def()
-    with partition_loading_context(dynamic_partitions_store=instance):  # as the daemon does
-        found = sensor.evaluate_tick(dg.build_sensor_context(instance=instance, cursor=cursor, repository_def=repository))
-    return list(found.run_requests or []), found.cursor
-
-
-def materialised(instance: dg.DagsterInstance, stage: str) -> set[str]:
-    return set(instance.get_materialized_partitions(dg.AssetKey(["tiny", stage])))
+@pytest.fixture
+def labelled(three_days: Path, workspace: Path) -> Iterator[tuple[Path, dg.DagsterInstance]]:
+    """A copy of that workspace, and the instance that has seen the run."""
+    shutil.copytree(three_days, workspace, dirs_exist_ok=True)
+    with dg.DagsterInstance.local_temp(str(workspace / "dagster")) as instance:
+        yield workspace, instance
 
 
 # --- partitions ------------------------------------------------------------------------------------------------------
@@ -119,8 +58,8 @@ def test_documents_and_labels_are_parted_and_taxonomy_and_student_are_not(parted
     assert found == {"documents", "embeddings", "annotations", "labels", "predictions"}
 
 
-def test_a_month_in_one_run_and_a_day_by_itself(parted: Path, instance: dg.DagsterInstance) -> None:
-    assert run(parted, instance, "tiny", tags=WHOLE).success
+def test_a_month_in_one_run_and_a_day_by_itself(labelled: tuple[Path, dg.DagsterInstance]) -> None:
+    parted, instance = labelled
     assert materialised(instance, "documents") == materialised(instance, "predictions") == {"2026-01-01", "2026-01-02", "2026-01-03"}
     before = store_of(parted).count("predictions")
     drop(parted, "3.jsonl", "2026-01-04", 75, 20)
@@ -163,7 +102,7 @@ def gone(_: Question) -> str:
 
 
 def test_a_stage_is_tried_again_and_does_not_repeat_what_is_done(parted: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assets.stage_assets.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("assets.retries.FIRST_PAUSE", 0.0)
     questions: list[str] = []
 
     def failing_once(question: Question) -> str:
@@ -178,8 +117,8 @@ def test_a_stage_is_tried_again_and_does_not_repeat_what_is_done(parted: Path, i
     assert 60 < questions.count("annotate") <= 60 + 17, "a batch at most is asked again"
 
 
-def test_new_documents_are_labelled_while_the_model_is_down_and_the_next_tick_catches_up(parted: Path, instance: dg.DagsterInstance) -> None:
-    assert run(parted, instance, "tiny", tags=WHOLE).success
+def test_new_documents_are_labelled_while_the_model_is_down_and_the_next_tick_catches_up(labelled: tuple[Path, dg.DagsterInstance]) -> None:
+    parted, instance = labelled
     drop(parted, "3.jsonl", "2026-01-04", 75, 40)
     (request,) = asked_for(parted, instance)
     assert request.partition_key == "2026-01-04"
@@ -200,9 +139,8 @@ def test_new_documents_are_labelled_while_the_model_is_down_and_the_next_tick_ca
 # --- by the clock ----------------------------------------------------------------------------------------------------
 
 
-def test_a_tick_asks_for_what_is_new_and_late_and_for_nothing_twice(parted: Path, instance: dg.DagsterInstance) -> None:
-    assert [one.partition_key for one in asked_for(parted, instance)] == ["2026-01-01", "2026-01-02", "2026-01-03"]
-    assert run(parted, instance, "tiny", tags=WHOLE).success
+def test_a_tick_asks_for_what_is_new_and_late_and_for_nothing_twice(labelled: tuple[Path, dg.DagsterInstance]) -> None:
+    parted, instance = labelled
     assert asked_for(parted, instance) == []
     drop(parted, "late.jsonl", "2026-01-02", 75, 5)
     (request,) = asked_for(parted, instance)
@@ -212,39 +150,8 @@ def test_a_tick_asks_for_what_is_new_and_late_and_for_nothing_twice(parted: Path
     assert asked_for(parted, instance) == [], "a run is on its way"
 
 
-def test_schedules_have_their_time_zone_and_run_as_soon_as_dagster_does_unless_told(parted: Path) -> None:
-    def of(name: str) -> dg.ScheduleDefinition:
-        return build_definitions(parted).resolve_schedule_def(name)
-
-    assert (of("tiny_label_schedule").cron_schedule, of("tiny_label_schedule").execution_timezone) == ("0 3 * * *", "Europe/Berlin")
-    assert of("tiny_label_schedule").default_status == dg.DefaultScheduleStatus.RUNNING
-    write_parted(parted, started=False)
-    assert of("tiny_evaluate_schedule").default_status == dg.DefaultScheduleStatus.STOPPED
-
-
-@pytest.mark.parametrize(("first", "night"), [("2026-03-27", "2026-03-29"), ("2026-10-23", "2026-10-25")])
-def test_when_the_clocks_change_each_day_is_one_and_each_night_ticks_once(parted: Path, first: str, night: str) -> None:
-    write_parted(parted, label="30 2 * * *")  # an hour that one night lacks and the other has twice
-    definitions, zone = build_definitions(parted), ZoneInfo("Europe/Berlin")
-    begin = datetime.fromisoformat(first).replace(tzinfo=zone)
-    schedule = definitions.resolve_schedule_def("tiny_label_schedule")
-    ticks = itertools.islice(schedule_execution_time_iterator(begin.timestamp(), schedule.cron_schedule, schedule.execution_timezone), 5)
-    days = [(begin + timedelta(days=number)).date() for number in range(5)]
-    assert [tick.astimezone(zone).date() for tick in ticks] == days
-    keys = definitions.resolve_asset_graph().get(dg.AssetKey(["tiny", "documents"])).partitions_def
-    assert keys is not None and [key for key in keys.get_partition_keys(current_time=begin + timedelta(days=4)) if key >= first] == [
-        str(day) for day in days
-    ]
-    assert night in keys.get_partition_keys(current_time=begin + timedelta(days=4))
-
-
-def test_a_run_has_a_time_limit_where_the_project_gives_one(parted: Path) -> None:
-    write_parted(parted, max_minutes=90)
-    assert build_definitions(parted).resolve_job_def("tiny_label").tags["dagster/max_runtime"] == "5400"
-
-
-def test_a_new_student_labels_every_day(parted: Path, instance: dg.DagsterInstance) -> None:
-    assert run(parted, instance, "tiny", tags=WHOLE).success
+def test_a_new_student_labels_every_day(labelled: tuple[Path, dg.DagsterInstance]) -> None:
+    parted, instance = labelled
     (request,) = asked_for(parted, instance, "tiny_evaluate_schedule")
     assert request.tags[START] == "2026-01-01"
     write_project_of_other_student(parted)
@@ -262,32 +169,6 @@ def write_project_of_other_student(workspace: Path) -> None:
     )  # fmt: skip
 
 
-def test_a_project_without_partitions_is_run_by_the_clock_as_well(workspace: Path, instance: dg.DagsterInstance) -> None:
-    write_project(workspace, schedule={"label": "0 3 * * *"})
-    (request,) = asked_for(workspace, instance)
-    assert request.partition_key is None and request.run_key
-
-
-# --- as files arrive -------------------------------------------------------------------------------------------------
-
-
-def test_a_file_is_asked_for_once_and_when_it_is_whole(parted: Path, instance: dg.DagsterInstance) -> None:
-    requests, cursor = arrived(parted, instance, None)
-    assert requests == [], "each file has to be seen twice"
-    requests, cursor = arrived(parted, instance, cursor)
-    assert [one.partition_key for one in requests] == ["2026-01-01", "2026-01-02", "2026-01-03"]
-    again, cursor = arrived(parted, instance, cursor)
-    assert again == []
-    drop(parted, "3.jsonl", "2026-01-04", 75, 5, age=1)
-    for _ in range(2):
-        requests, cursor = arrived(parted, instance, cursor)
-        assert requests == [], "it was written to a second ago"
-    drop(parted, "3.jsonl", "2026-01-04", 75, 8)
-    _, cursor = arrived(parted, instance, cursor)
-    (request,), cursor = arrived(parted, instance, cursor)
-    assert request.partition_key == "2026-01-04"
-
-
 def test_batches_become_partitions_as_they_arrive(workspace: Path, instance: dg.DagsterInstance) -> None:
     drop(workspace, "shop.jsonl", "2026-01-01", 0, 60)
     write_parted(workspace, by="batch")
@@ -301,10 +182,3 @@ def test_batches_become_partitions_as_they_arrive(workspace: Path, instance: dg.
     (request,), cursor = arrived(workspace, instance, cursor)
     assert run(workspace, instance, "tiny_label", partition=request.partition_key).success
     assert store_of(workspace).partition_counts() == {"forum": 20, "shop": 60}
-
-
-def test_an_empty_folder_waits(workspace: Path, instance: dg.DagsterInstance) -> None:
-    (workspace / "projects" / "data" / "drops").mkdir(parents=True)
-    write_parted(workspace)
-    assert arrived(workspace, instance, None)[0] == []
-    assert asked_for(workspace, instance) == []

@@ -3,7 +3,7 @@
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,14 @@ import pytest
 
 from assets.definitions import build_definitions
 from assets.progress import LogProgress
-from assets.resources import close_all
 from pipeline.serving.contract import Question
 from pipeline.settings import Project
 from pipeline.stages import Progress, Session, opening_sessions, project_state
 from pipeline.testing import ScriptedChat
-from tests.assets.test_assets import QUIET
+from tests.materialising import QUIET
 from tests.tiny import knowing_reply, tiny_session, write_project
 
 STAGES_RUN = ("documents", "facets", "summaries")
-
-
-@pytest.fixture(autouse=True)
-def _close_sessions() -> Iterator[None]:
-    yield
-    close_all()
 
 
 def run(workspace: Path, progress: Progress | None, *, slow: dict[int, float]) -> tuple[dict[float, str], list[dict[str, Any]], bool]:
@@ -59,6 +52,7 @@ def run(workspace: Path, progress: Progress | None, *, slow: dict[int, float]) -
     return lines, figures, result.success
 
 
+@pytest.mark.alone
 def test_a_slow_stage_is_heard_of_though_one_answer_takes_long(workspace: Path) -> None:
     lines, observed, success = run(workspace, LogProgress(every=0.2, observed_every=0.4), slow={40: 1.1})
     assert success

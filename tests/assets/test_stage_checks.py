@@ -1,6 +1,6 @@
 """Checks in Dagster: each with its figure, what was expected and what to do; those that spoil data block, the others warn."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,10 @@ from pipeline.stages import STAGES, Session, opening_sessions
 from pipeline.stages.check_rules import Finding, Rule, percent
 from pipeline.stages.checks import CHECKS, examine
 from pipeline.testing import ScriptedChat
-from tests.assets.test_assets import QUIET, materialize, opener
+from tests.materialising import QUIET, Materialised, materialize, opener
 from tests.tiny import knowing_reply, tiny_rows, tiny_session, write_project
 
 RULES = [(stage, rule) for stage, rules in CHECKS.items() for rule in rules]
-
-
-@pytest.fixture(autouse=True)
-def _close_sessions() -> Iterator[None]:
-    yield
-    close_all()
 
 
 def rule_named(name: str) -> tuple[str, Rule]:
@@ -55,9 +49,8 @@ def test_every_threshold_of_the_project_file_is_wired() -> None:
     assert {name for name in CheckSettings.model_fields if f"{{{name}}}" not in told} <= measured_elsewhere
 
 
-def test_each_check_shows_its_figures_as_numbers_and_what_to_do(workspace: Path) -> None:
-    write_project(workspace)
-    found = evaluations(materialize(workspace))
+def test_each_check_shows_its_figures_as_numbers_and_what_to_do(materialised: Materialised) -> None:
+    found = evaluations(materialised.result)
     assert all({"found", "expected", "remedy"} <= set(check.metadata) for check in found.values())
     covered = found["most_are_covered"]
     assert covered.passed
@@ -168,7 +161,8 @@ def test_a_calibration_error_counts_from_the_threshold_on_where_it_is_more_than_
         assert found.figures == {"ece": 0.3, "ece_by_chance": 0.31}
 
 
-def test_a_rule_has_to_hold_for_each_facet(workspace: Path) -> None:
+def test_a_rule_has_to_hold_for_each_facet(workspace: Path, copied: Path) -> None:
+    assert copied.is_relative_to(workspace), "the finished project, of which the other facet is new"
     write_project(workspace, facets={"urgency": {"use_case": "how urgent is it"}})
     result = materialize(workspace, only=list(STAGES)[: list(STAGES).index("labels") + 1])
     assert result.success

@@ -15,17 +15,11 @@ from pipeline.settings import Project, load_project
 from pipeline.stages import Session, opening_sessions, project_state
 from pipeline.testing import ScriptedChat
 from pipeline.testing_server import WireReply, serve_script
-from tests.tiny import knowing_reply, run_all, tiny_session, write_project
+from tests.tiny import knowing_reply, tiny_session, write_project
 
 DRIFT = dg.AssetCheckKey(dg.AssetKey(["tiny", "predictions"]), "labels_are_as_before")
 OTHER = dg.AssetCheckKey(dg.AssetKey(["tiny", "documents"]), "few_rejects")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-@pytest.fixture(autouse=True)
-def _close_sessions() -> Iterator[None]:
-    yield
-    close_all()
 
 
 @pytest.fixture(name="instance")
@@ -202,10 +196,10 @@ def propose_in(instance: dg.DagsterInstance, project: Project, reply: Any = know
         return proposal_job(project).execute_in_process(instance=instance, raise_on_error=False, run_config=QUIET)
 
 
-def test_the_job_shows_what_it_proposes_and_changes_nothing(workspace: Path, instance: dg.DagsterInstance) -> None:
+def test_the_job_shows_what_it_proposes_and_changes_nothing(workspace: Path, copied: Path, instance: dg.DagsterInstance) -> None:
     project = a_project(workspace)
     with opener()(project) as session:
-        run_all(session, until="predictions")
+        assert session.folder == copied
         before = session.store.rows("select key, value from current order by key")
     result = propose_in(instance, project)
     assert result.success

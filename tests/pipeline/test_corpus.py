@@ -13,36 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.corpus import CorpusBatch, RawRow, make_documents, read_rows
+from pipeline.corpus import CorpusBatch, RawRow, make_documents
 from pipeline.corpus.delimited import MAX_LINES, read_delimited
 from pipeline.corpus.json_lines import read_json
 from pipeline.errors import CorpusError
 from pipeline.ids import text_hash
-from pipeline.records import Document, Reject
-from pipeline.settings import CorpusSettings, Project
+from pipeline.records import Document
+from tests.corpora import faults, project, read, texts
 
 LAWS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
-
-
-def project(folder: Path, path: str, **keys: Any) -> Project:
-    return Project(name="p", use_case="what", corpus=CorpusSettings(path=path, **keys), folder=folder)
-
-
-def read(folder: Path, path: str, content: bytes | str | None = None, **keys: Any) -> tuple[list[Document], list[Reject]]:
-    if content is not None:
-        (folder / path).write_bytes(content if isinstance(content, bytes) else content.encode())
-    of = project(folder, path, **keys)
-    batches = list(make_documents(read_rows(of), of))
-    return [one for batch in batches for one in batch.documents], [one for batch in batches for one in batch.rejects]
-
-
-def texts(documents: list[Document]) -> list[str]:
-    return [document.text for document in documents]
-
-
-def faults(rejects: list[Reject]) -> list[tuple[str, int]]:
-    return [(reject.reason, reject.position) for reject in rejects]
 
 
 def test_a_csv_gives_documents(tmp_path: Path) -> None:
@@ -284,7 +264,7 @@ def test_corpora_that_cannot_be_read_at_all(tmp_path: Path) -> None:
     (tmp_path / "known.log").write_text("a\n")
     for path, content, message in (
         ("nosuch.csv", None, r"no corpus file or folder .*nosuch\.csv"),
-        ("a.csv", "text,x\n".encode("utf-16"), "UTF-16"),
+        ("a.csv", "text,x\n".encode("utf-16"), "no rows"),
         ("b.csv", '"text,x\n1,2\n', r"header of .*b\.csv cannot be read"),
         ("c.csv", b"te\xffxt,x\n1,2\n", r"header of .*c\.csv cannot be read"),
         ("a.parquet", b"garbage", r"a\.parquet cannot be read as parquet"),

@@ -1,5 +1,6 @@
 """Drift: a part like those before it passes by chance only as rarely as is promised, and one that differs is found."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,11 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from pipeline.evaluation.drift import LEVEL, label_shift, share_by_chance
-from pipeline.settings import Project
+from pipeline.settings import Project, load_project
 from pipeline.stages import Session, run_stage
 from pipeline.stages.drift import drift_of, measure_drift
 from pipeline.stages.drift_checks import few_strangers, labels_are_as_before
-from tests.tiny import run_all, tiny_rows, tiny_session, write_rows
+from tests.tiny import run_all, tiny_rows, tiny_session, write_project, write_rows
 
 MakeProject = Callable[..., Project]
 COUNTS = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 60), min_size=1).filter(lambda counts: sum(counts.values()) > 0)
@@ -89,12 +90,26 @@ def drops(tmp_path: Path) -> Path:
     return tmp_path / "projects" / "data" / "drops"
 
 
-@pytest.fixture(name="parted")
-def _parted(make_project: MakeProject, tmp_path: Path) -> Project:
+def write_parted(workspace: Path) -> Project:
     for day, (first, last) in PARTS.items():
-        write_rows(drops(tmp_path) / f"{day}.jsonl", dated(first, last, day))
+        write_rows(drops(workspace) / f"{day}.jsonl", dated(first, last, day))
     corpus = {"path": "data/drops", "format": "jsonl", "id": "id", "text": "text"}
-    return make_project(corpus=corpus, partitions={"by": "day", "column": "at", "start": "2026-01-01"})
+    return load_project(write_project(workspace, corpus=corpus, partitions={"by": "day", "column": "at", "start": "2026-01-01"}))
+
+
+@pytest.fixture(scope="module")
+def run_over(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace of a project by day after a run up to the predictions; to copy, not to change."""
+    root = tmp_path_factory.mktemp("run_over")
+    with session_of(write_parted(root), root) as session:
+        run_all(session, until="predictions")
+    return root
+
+
+@pytest.fixture(name="labelled")
+def _labelled(run_over: Path, tmp_path: Path) -> Project:
+    shutil.copytree(run_over, tmp_path, dirs_exist_ok=True)
+    return load_project(tmp_path / "projects" / "tiny.yaml")
 
 
 def session_of(project: Project, tmp_path: Path, *partitions: str) -> Session:
@@ -115,16 +130,15 @@ def add_day(project: Project, tmp_path: Path, day: str, rows: list[dict[str, Any
     return session
 
 
-def test_each_day_is_compared_with_those_before_it_and_a_change_is_found(parted: Project, tmp_path: Path) -> None:
-    with session_of(parted, tmp_path) as session:
-        run_all(session, until="predictions")
+def test_each_day_is_compared_with_those_before_it_and_a_change_is_found(labelled: Project, tmp_path: Path) -> None:
+    with session_of(labelled, tmp_path) as session:
         first, second = drift_of(session)
         assert (first.part, first.documents, first.before, first.distance) == ("2026-01-01", 40, 0, None)
         assert (second.part, second.documents, second.before) == ("2026-01-02", 40, 40)
         assert second.distance is not None and second.distance_by_chance is not None
         assert second.distance <= second.distance_by_chance
         assert labels_are_as_before(session).passed
-    with add_day(parted, tmp_path, "2026-01-03", only("delivery")) as session:
+    with add_day(labelled, tmp_path, "2026-01-03", only("delivery")) as session:
         third = drift_of(session)[-1]
         assert third.distance is not None and third.distance_by_chance is not None
         assert third.distance > third.distance_by_chance
@@ -140,9 +154,8 @@ def test_each_day_is_compared_with_those_before_it_and_a_change_is_found(parted:
         assert labels_are_as_before(session).passed
 
 
-def test_strangers_are_counted_against_those_before(parted: Project, tmp_path: Path) -> None:
-    with session_of(parted, tmp_path) as session:
-        run_all(session, until="predictions")
+def test_strangers_are_counted_against_those_before(labelled: Project, tmp_path: Path) -> None:
+    with session_of(labelled, tmp_path) as session:
         with session.store.writer() as connection:
             connection.execute("update predictions set novelty = 0.9")
             connection.execute(
@@ -158,14 +171,13 @@ def test_strangers_are_counted_against_those_before(parted: Project, tmp_path: P
         assert few_strangers(session).passed
 
 
-def test_what_was_compared_is_not_compared_again_until_it_changes(parted: Project, tmp_path: Path) -> None:
-    with session_of(parted, tmp_path) as session:
-        run_all(session, until="predictions")
+def test_what_was_compared_is_not_compared_again_until_it_changes(labelled: Project, tmp_path: Path) -> None:
+    with session_of(labelled, tmp_path) as session:
         before = drift_of(session)
         assert measure_drift(session) == 0
     late = [row | {"id": f"late {row['id']}", "text": f"also {row['text']}"} for row in tiny_rows()[80:90]]
     write_rows(drops(tmp_path) / "late.jsonl", dated(0, 10, "2026-01-02", late))
-    with session_of(parted, tmp_path) as session:
+    with session_of(labelled, tmp_path) as session:
         for stage in ("documents", "embeddings", "predictions"):
             run_stage(stage, session)
         after = drift_of(session)
@@ -173,9 +185,8 @@ def test_what_was_compared_is_not_compared_again_until_it_changes(parted: Projec
         assert after[1].documents == before[1].documents + 10
 
 
-def test_a_project_without_partitions_is_compared_by_the_day_on_which_documents_came(make_project: MakeProject, tmp_path: Path) -> None:
-    with tiny_session(make_project(), tmp_path / "state") as session:
-        run_all(session, until="predictions")
+def test_a_project_without_partitions_is_compared_by_the_day_on_which_documents_came(make_project: MakeProject, copied: Path) -> None:
+    with tiny_session(make_project(), copied) as session:
         assert [(one.documents, one.before) for one in drift_of(session)] == [(120, 0)]
         with session.store.writer() as connection:
             connection.execute("update documents set first_seen = '2025-12-31 10:00:00' where order_key < (select median(order_key) from documents)")
@@ -184,15 +195,14 @@ def test_a_project_without_partitions_is_compared_by_the_day_on_which_documents_
         assert drift_of(session)[-1].before > 30
 
 
-def test_labels_that_the_student_learnt_from_judge_nothing(parted: Project, tmp_path: Path) -> None:
-    with session_of(parted, tmp_path) as session:
-        run_all(session, until="predictions")
+def test_labels_that_the_student_learnt_from_judge_nothing(labelled: Project, tmp_path: Path) -> None:
+    with session_of(labelled, tmp_path) as session:
         held_out = sum(one.judged for one in drift_of(session))
         assert 0 < held_out < session.store.count("labels")
 
 
-def test_there_is_no_drift_before_there_is_a_student(parted: Project, tmp_path: Path) -> None:
-    with session_of(parted, tmp_path) as session:
+def test_there_is_no_drift_before_there_is_a_student(tmp_path: Path) -> None:
+    with session_of(write_parted(tmp_path), tmp_path) as session:
         run_stage("documents", session)
         assert (measure_drift(session), drift_of(session)) == (0, [])
         assert labels_are_as_before(session).passed

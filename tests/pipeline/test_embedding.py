@@ -70,7 +70,11 @@ def test_an_embedder_is_opened_by_its_name_or_its_section() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("minilm", r"no embedder is called so; there are all-minilm-l6-v2, all-minilm-l6-v2-static, and a server's \{model, base_url, key_env\}"),
+        (
+            "minilm",
+            r"no embedder is called so; there are all-minilm-l6-v2, all-minilm-l6-v2-static, all-minilm-l6-v2-windows,"
+            r" and a server's \{model, base_url, key_env\}",
+        ),
         (7, "no embedder is called so"),
         (None, "no embedder is called so"),
         (["all-minilm-l6-v2"], "no embedder is called so"),

@@ -1,5 +1,6 @@
 """Labels as a run makes them: rules, votes, evidence, known labels, shortlists, sets and the cascade, in real tables."""
 
+import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -11,28 +12,44 @@ from pipeline.annotation import evidence_occurs
 from pipeline.choosing import NONE_FITS
 from pipeline.errors import ProjectError
 from pipeline.serving.contract import Choice, Question
-from pipeline.settings import Project
+from pipeline.settings import Project, load_project
 from pipeline.stages import Session
 from pipeline.stages.asking import annotation_sample, current_taxonomy, is_held_out
 from pipeline.stages.known import known_labels
 from pipeline.testing import ScriptedChat
-from tests.tiny import NAMES, knowing_reply, run_all, tiny_rows, tiny_session, topic_of
+from tests.tiny import NAMES, knowing_reply, run_all, tiny_rows, tiny_session, topic_of, write_project
 
 MakeProject = Callable[..., Project]
 GIVEN = "name,description\n" + "".join(f"{topic},Messages about {name}\n" for topic, name in NAMES.items())
 
 
-@pytest.fixture
-def given_project(make_project: MakeProject, tmp_path: Path) -> MakeProject:
+def given_in(workspace: Path, rows: list[dict[str, Any]] | None = None, **annotation: Any) -> Project:
     """Make a project whose categories are named as the gold labels are."""
+    (workspace / "projects").mkdir(exist_ok=True)
+    (workspace / "projects" / "given.csv").write_text(GIVEN)
+    taxonomy = {"method": "given", "seeds": "given.csv", "sample": 20, "validation": 10, "cards": False, "passes": 1}
+    changes = {"taxonomy": taxonomy, "annotation": {"sample": 60, "reordered": 0, "known": 0, **annotation}}
+    return load_project(write_project(workspace, rows, **changes))
 
-    def made(rows: list[dict[str, Any]] | None = None, **annotation: Any) -> Project:
-        first = make_project(rows)
-        (first.folder / "given.csv").write_text(GIVEN)
-        taxonomy = {"method": "given", "seeds": "given.csv", "sample": 20, "validation": 10, "cards": False, "passes": 1}
-        return make_project(rows, taxonomy=taxonomy, annotation={"sample": 60, "reordered": 0, "known": 0, **annotation})
 
-    return made
+@pytest.fixture
+def given_project(tmp_path: Path) -> MakeProject:
+    return lambda rows=None, **annotation: given_in(tmp_path, rows, **annotation)
+
+
+@pytest.fixture(scope="module")
+def unlabelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state of such a project when it has its taxonomy and nothing else; to copy, not to change."""
+    root = tmp_path_factory.mktemp("unlabelled")
+    with session_of(given_in(root), root / "s") as session:
+        run_all(session, until="taxonomy")
+    return root / "s"
+
+
+@pytest.fixture
+def state(unlabelled: Path, tmp_path: Path) -> Path:
+    """A copy of that state: what is asked of a model from here on is asked for the labels."""
+    return Path(shutil.copytree(unlabelled, tmp_path / "s"))
 
 
 def by_topic(question: Question) -> str:
@@ -51,8 +68,8 @@ def asked_for(session: Session, purpose: str) -> int:
     return int(session.store.rows("select count(*) from llm_calls where purpose = ?", [purpose])[0][0])
 
 
-def test_known_gold_labels_calibrate_and_are_left_out_of_the_evaluation(given_project: MakeProject, tmp_path: Path) -> None:
-    with session_of(given_project(known=100, sample=100), tmp_path / "s") as session:
+def test_known_gold_labels_calibrate_and_are_left_out_of_the_evaluation(given_project: MakeProject, state: Path) -> None:
+    with session_of(given_project(known=100, sample=100), state) as session:
         run_all(session)
         known = known_labels(session, current_taxonomy(session))
         calibrations = session.store.rows("select distinct calibration from labels where calibration is not null")
@@ -71,7 +88,7 @@ def test_gold_labels_that_are_no_names_of_categories_say_nothing(make_project: M
         assert session.store.rows("select distinct calibration from labels where calibration is not null") != [("temperature",)]
 
 
-def test_rules_are_annotators_whose_quality_is_measured(given_project: MakeProject, tmp_path: Path) -> None:
+def test_rules_are_annotators_whose_quality_is_measured(given_project: MakeProject, state: Path) -> None:
     rules = [
         {"name": "parcels", "category": "delivery", "sql": "text ilike '%parcel%'"},
         {"name": "money", "python": "rules.py:money"},
@@ -79,7 +96,7 @@ def test_rules_are_annotators_whose_quality_is_measured(given_project: MakeProje
     ]
     project = given_project(rules=rules)
     (project.folder / "rules.py").write_text("def money(text, metadata):\n    return 'payment' if 'refund' in text.lower() else None\n")
-    with session_of(project, tmp_path / "s") as session:
+    with session_of(project, state) as session:
         run_all(session, until="labels")
         rows = session.store.rows("select a.kind, q.accuracy, q.n from annotator_quality q join annotators a using (annotator_id) order by 1, 2")
         said = session.store.rows("select count(*) from labels join annotators using (annotator_id) where kind = 'rule'")[0][0]
@@ -114,8 +131,8 @@ def test_unsure_documents_are_voted_on_and_a_second_run_asks_nothing(given_proje
     assert (reports["annotations"].made, reports["labels"].made) == (0, 0)
 
 
-def test_each_label_has_its_evidence_in_the_document(given_project: MakeProject, tmp_path: Path) -> None:
-    with session_of(given_project(evidence=True), tmp_path / "s") as session:
+def test_each_label_has_its_evidence_in_the_document(given_project: MakeProject, state: Path) -> None:
+    with session_of(given_project(evidence=True), state) as session:
         run_all(session, until="labels")
         present = current_taxonomy(session)
         given = session.store.labels(present.taxonomy_id, session.store.current("teacher_annotator_id") or "")
@@ -128,8 +145,8 @@ def test_each_label_has_its_evidence_in_the_document(given_project: MakeProject,
     assert all(evidence_occurs(label, texts[label.text_hash]) for label in named)
 
 
-def test_a_shortlist_and_demonstrations_name_another_annotator(given_project: MakeProject, tmp_path: Path) -> None:
-    with session_of(given_project(shortlist=3, demonstrations=2), tmp_path / "s") as session:
+def test_a_shortlist_and_demonstrations_name_another_annotator(given_project: MakeProject, state: Path) -> None:
+    with session_of(given_project(shortlist=3, demonstrations=2), state) as session:
         run_all(session, until="labels")
         ((settings,),) = session.store.rows("select settings from annotators where kind = 'llm'")
     assert '"demonstrations":2' in settings
@@ -165,9 +182,9 @@ def test_all_that_apply_are_given_and_scored_as_sets(given_project: MakeProject,
     assert 0 < figures["exact_match"] <= figures["jaccard"] <= 1
 
 
-def test_a_promised_accuracy_is_learnt_from_checks_and_asked_once(given_project: MakeProject, tmp_path: Path) -> None:
+def test_a_promised_accuracy_is_learnt_from_checks_and_asked_once(given_project: MakeProject, state: Path) -> None:
     project = given_project(promise={"accuracy": 0.7, "checks": 40, "asked": 10})
-    with session_of(project, tmp_path / "s") as session:
+    with session_of(project, state) as session:
         run_all(session)
         ((promised, checked, correct, share),) = session.store.rows("select promised, checked, correct, share from thresholds")
         queue = session.store.rows("select reason, count(*) from review_queue group by 1")
@@ -187,9 +204,9 @@ def test_what_is_too_unsure_is_withheld_and_waits_for_a_person(given_project: Ma
     assert reasons["unsure"] > 30
 
 
-def test_documents_that_teach_most_are_chosen_in_rounds_and_a_second_run_asks_nothing(given_project: MakeProject, tmp_path: Path) -> None:
+def test_documents_that_teach_most_are_chosen_in_rounds_and_a_second_run_asks_nothing(given_project: MakeProject, state: Path) -> None:
     project = given_project(selection="active", sample=40, held_out=0.3)
-    with session_of(project, tmp_path / "s") as session:
+    with session_of(project, state) as session:
         run_all(session)
         before, sample = asked_for(session, "annotate"), annotation_sample(session)
         run_all(session)

@@ -27,6 +27,9 @@ def test_what_is_in_use_is_seen_when_it_is_published_and_only_then(store: Store)
     store.publish()
     assert lookout.look() == ("student:2", "tax:1")
     store.publish()
+    assert lookout.look() is None, "nothing was written since"
+    store.mark_current(other="x")
+    store.publish()
     assert lookout.look() == ("student:2", "tax:1"), "published again, with the same in use"
     assert lookout.look() is None
     lookout.forget()

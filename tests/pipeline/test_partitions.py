@@ -81,6 +81,7 @@ def test_a_name_without_a_day_is_said(name: str) -> None:
 
 def test_a_batch_is_its_file() -> None:
     assert partition_of_file("shop/export.7.jsonl", BATCHES, TODAY) == "shop/export.7"
+    assert partition_of_file("shop/export.7.jsonl.gz", BATCHES, TODAY) == "shop/export.7"
 
 
 # --- settings --------------------------------------------------------------------------------------------------------

@@ -1,26 +1,22 @@
 """A plan asks what the run would ask first, counts what is left, says what its figures rest on, and is held against the run."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from pipeline.call_records import Call, StageServing
-from pipeline.cli import app
-from pipeline.errors import EngineError
 from pipeline.serving.contract import Choice, Question
-from pipeline.settings import Project
-from pipeline.stages import STAGES, Session, finish_run, opening_sessions, run_stage
+from pipeline.settings import Project, load_project
+from pipeline.stages import Session, finish_run, run_stage
 from pipeline.stages.overview import plan_comparison
 from pipeline.stages.pace import NOMINAL
 from pipeline.stages.plan import Plan, plan
 from pipeline.testing import ScriptedChat
-from pipeline.workspace import find_project
 from tests.tiny import knowing_reply, run_all, tiny_rows, tiny_session, write_project
 
 MakeProject = Callable[..., Project]
@@ -43,16 +39,17 @@ def served(stage: str, *, calls: int, seconds: float, tokens: tuple[int, int, in
     return StageServing("earlier", stage, "scripted", None, calls, 0, calls, 0, *tokens, None, 2 * seconds, seconds, 4.0, 4, None, None)
 
 
-@pytest.fixture
-def run_after(make_project: MakeProject, tmp_path: Path) -> Iterator[tuple[Plan, Plan, Session]]:
-    """A plan, a second one, and the run after them."""
-    folder = tmp_path / "store"
-    with tiny_session(make_project(), folder, run_id="plan-1") as session:
+@pytest.fixture(scope="module")
+def run_after(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan, Plan, Session]]:
+    """A plan, a second one, and the run after them; to read from, not to change."""
+    root = tmp_path_factory.mktemp("run_after")
+    project, folder = load_project(write_project(root)), root / "store"
+    with tiny_session(project, folder, run_id="plan-1") as session:
         first = plan(session)
         assert asked(session) == 1 + 20
-    with tiny_session(make_project(), folder, run_id="plan-2", chat=ScriptedChat([])) as session:
+    with tiny_session(project, folder, run_id="plan-2", chat=ScriptedChat([])) as session:
         second = plan(session)
-    with tiny_session(make_project(), folder) as session:
+    with tiny_session(project, folder) as session:
         session.store.start_run("run", "tiny")
         run_all(session)
         finish_run(session)
@@ -105,14 +102,15 @@ def test_the_run_after_a_plan_makes_as_many_calls_as_planned_with_those_of_the_p
     assert 0.6 <= by_run["run"] / sum(planned.values()) <= 1.2, "the taxonomy has the size it gets, and is asked about as much as it needs"
 
 
-def test_what_happened_is_held_against_the_latest_plan(run_after: tuple[Plan, Plan, Session]) -> None:
+def test_what_happened_is_held_against_the_latest_plan(run_after: tuple[Plan, Plan, Session], tmp_path: Path) -> None:
     *_, session = run_after
     rows = {row["stage"]: row for row in plan_comparison(session.store)}
     assert {(row["plan_id"], row["run_id"]) for row in rows.values()} == {("plan-2", "run")}
     assert (rows["summaries"]["planned_calls"], rows["summaries"]["calls"]) == (40, 40)
     assert rows["annotations"]["planned_calls"] == 60
     assert all(row["seconds"] is not None and row["note"] for row in rows.values())
-    with tiny_session(session.project, session.folder, run_id="plan-3", chat=ScriptedChat([])) as later:
+    shutil.copytree(session.folder, tmp_path / "store")
+    with tiny_session(session.project, tmp_path / "store", run_id="plan-3", chat=ScriptedChat([])) as later:
         again = plan(later)
     assert [row["plan_id"] for row in again.last] == ["plan-2"] * len(rows)
     assert sum(calls_of(again).values()) == 0
@@ -238,64 +236,3 @@ def test_the_probe_keeps_to_the_budget(make_project: MakeProject, tmp_path: Path
         assert asked(session) == 1 + 7, "the facet's question, which all others hang on, and what the budget allows"
     assert planned.probe is not None
     assert (planned.caps[0].stage, planned.caps[0].rows) == ("summaries", 60 * 7 // 53)
-
-
-def gone(_: Question) -> str:
-    raise EngineError("The server at http://127.0.0.1:1 does not answer.")
-
-
-@pytest.fixture(name="at_home")
-def _at_home(workspace: Path) -> Callable[[Any], Any]:
-    """Write the tiny project, and run commands on it with a scripted model."""
-    write_project(workspace, budget={"calls": 1000})
-
-    def opener(reply: Any) -> Callable[..., Session]:
-        def open_one(project: Project, *, run_id: str | None = None, progress: Any = None) -> Session:
-            return tiny_session(project, workspace / ".linnaeus" / "projects" / "tiny", chat=ScriptedChat(reply), run_id=run_id or "p")
-
-        return open_one
-
-    return opener
-
-
-def run(*arguments: str) -> Any:
-    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "250"})
-
-
-def test_a_model_that_cannot_be_asked_is_an_error_that_says_how_to_plan_without_it(at_home: Callable[[Any], Any]) -> None:
-    with opening_sessions(at_home(gone)):
-        result = run("plan", "tiny")
-        assert result.exit_code == 1
-        assert isinstance(result.exception, EngineError)
-        assert str(result.exception).endswith("does not answer. To plan without asking anything: linnaeus plan tiny --no-probe")
-        assert run("plan", "tiny", "--no-probe").exit_code == 0
-
-
-def test_the_command_shows_grounds_budget_and_how_the_last_plan_fared(at_home: Callable[[Any], Any]) -> None:
-    with opening_sessions(at_home(knowing_reply)):
-        shown = run("plan", "tiny").output
-        assert "The probe asked 20 questions of summaries in" in shown
-        assert "budget.calls 1,000: 227 planned, within the budget." in shown
-        assert "on what ground" in shown
-        assert "The plan" not in shown
-        again = json.loads(run("plan", "tiny", "--json").stdout)
-    assert set(again) == {"plan_id", "stages", "probe", "caps", "last"}
-    assert again["probe"]["now"]["calls"] == 0
-    assert {row["stage"] for row in again["stages"]} <= set(STAGES)
-
-
-def test_status_shows_the_plan_beside_the_run(at_home: Callable[[Any], Any], workspace: Path) -> None:
-    project = at_home(knowing_reply)
-    with opening_sessions(project):
-        run("plan", "tiny")
-        with tiny_session(find_project("tiny", workspace), workspace / ".linnaeus" / "projects" / "tiny", run_id="the-run") as session:
-            session.store.start_run("the-run", "tiny")
-            run_all(session)
-            finish_run(session)
-        shown = run("status", "tiny").output
-        assert "The plan p and the run the-run" in shown
-        rows = [line.replace("│", " ").split() for line in shown.splitlines() if line.startswith(("summaries", "annotations"))]
-        assert [(row[1], row[2]) for row in rows] == [("40", "40"), ("60", "62")], "two texts spell the name of a category"
-        compared = json.loads(run("status", "tiny", "--json").stdout)["plan"]
-        assert {row["run_id"] for row in compared} == {"the-run"}
-        assert "The plan p and the run the-run" in run("plan", "tiny").output

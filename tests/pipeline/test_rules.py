@@ -1,7 +1,6 @@
-"""Rules are checked before they are used, see one document each, and reach nothing else."""
+"""Rules label by SQL: what they are given, what is refused before anything runs, and what becomes of what they say."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,47 +10,11 @@ from hypothesis import strategies as st
 from pipeline.annotation.rules import apply_rules, rule_annotator
 from pipeline.errors import ProjectError
 from pipeline.ids import text_hash
-from pipeline.records import Category, Document, Failure, Taxonomy
-from pipeline.rules import LoadedRule, load_rules
+from pipeline.records import Document, Failure
+from pipeline.rules import load_rules
 from pipeline.rules.sql import BATCH, check_condition
 from pipeline.settings import RuleSettings
-
-PLACES = (
-    Category("cat:a", "Late Parcels", "a"),
-    Category("cat:b", "Refunds", "b"),
-    Category("cat:c", "Money", "c"),
-    Category("cat:d", "Invoices", "d", parent_id="cat:c"),
-)
-TAXONOMY = Taxonomy("tax:1", "review", 2, None, "what", "tnt", PLACES)
-
-
-def document(text: str, **metadata: object) -> Document:
-    return Document(f"d:{text}", text_hash(text), text, "mail", metadata)
-
-
-def sql(condition: str, category: str = "Refunds", name: str = "one") -> RuleSettings:
-    return RuleSettings(name=name, category=category, sql=condition)
-
-
-def python(place: str, name: str = "one") -> RuleSettings:
-    return RuleSettings(name=name, python=place)
-
-
-def loaded(folder: Path, *rules: RuleSettings) -> Sequence[LoadedRule]:
-    return load_rules(rules, folder)
-
-
-def mistake(folder: Path, *rules: RuleSettings) -> str:
-    with pytest.raises(ProjectError) as caught:
-        load_rules(rules, folder)
-    return str(caught.value)
-
-
-def write(folder: Path, source: str, file: str = "mine.py") -> Path:
-    path = folder / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(source, encoding="utf-8")
-    return path
+from tests.ruled import TAXONOMY, document, loaded, mistake, python, sql, write
 
 
 @pytest.mark.parametrize(
@@ -159,89 +122,6 @@ def test_no_text_is_taken_for_sql_by_accident(condition: str) -> None:
     assert answer in {None, "Refunds"} or isinstance(answer, Failure)
 
 
-def test_a_python_rule_is_called_with_the_text_and_its_metadata(tmp_path: Path) -> None:
-    write(tmp_path, "def refunds(text, metadata):\n    metadata['seen'] = True\n    return 'Refunds' if metadata.get('paid') else None\n")
-    (rule,) = loaded(tmp_path, python("mine.py:refunds"))
-    paid = document("a", paid=True)
-    assert rule.apply([paid, document("b")]) == ["Refunds", None]
-    assert paid.metadata == {"paid": True}, "a rule gets a copy"
-    assert not (tmp_path / "__pycache__").exists()
-
-
-def test_a_python_file_may_hold_classes_and_lie_in_a_folder_below(tmp_path: Path) -> None:
-    source = """
-from __future__ import annotations
-from dataclasses import dataclass
-
-@dataclass
-class Sign:
-    word: str
-
-def refunds(text: str, metadata: dict, sign=Sign("refund")) -> str | None:
-    return "Refunds" if sign.word in text else None
-"""
-    write(tmp_path, source, "rules/mine.py")
-    (rule,) = loaded(tmp_path, python("rules/mine.py:refunds"))
-    assert rule.apply([document("my refund"), document("hello")]) == ["Refunds", None]
-
-
-def test_a_python_rule_that_raises_fails_for_that_text_alone(tmp_path: Path) -> None:
-    source = """
-import sys
-def one(text, metadata):
-    if text == "exit":
-        sys.exit(1)
-    return ["Refunds", 3, None][int(text)]
-"""
-    write(tmp_path, source)
-    (rule,) = loaded(tmp_path, python("mine.py:one"))
-    answers = rule.apply([document(text) for text in ("0", "exit", "words", "1", "2", "9")])
-    assert (answers[0], answers[4]) == ("Refunds", None)
-    failures = [answer for answer in answers if isinstance(answer, Failure)]
-    assert [(failure.text_hash, failure.reason) for failure in failures] == [
-        (text_hash("exit"), "rule_error"), (text_hash("words"), "rule_error"), (text_hash("1"), "not_an_option"), (text_hash("9"), "rule_error"),
-    ]  # fmt: skip
-    assert "ValueError: invalid literal for int() with base 10: 'words' (mine.py, line 6)" in failures[1].message
-    assert "answers 3 (int)" in failures[2].message
-
-
-@pytest.mark.parametrize(
-    ("source", "place", "told"),
-    [
-        ("", "mine.py", "file.py:function is expected"),
-        ("", "mine:one", "file.py:function is expected"),
-        ("", "mine.py:not a name", "file.py:function is expected"),
-        ("", "other.py:one", "there is no file {folder}/other.py (Python files in {folder}: mine.py)"),
-        ("def two(text, metadata): ...", "mine.py:one", "{folder}/mine.py has no function one (there: two); expected def one(text, metadata)"),
-        ("from json import dumps", "mine.py:one", "(there: none)"),
-        ("one = 3", "mine.py:one", "is of type int, and no function"),
-        ("def one(text): ...", "mine.py:one", "cannot be called with a text and its metadata: too many positional arguments"),
-        ("def one(text, metadata, more): ...", "mine.py:one", "missing a required argument: 'more'"),
-        ("async def one(text, metadata): ...", "mine.py:one", "is async or a generator"),
-        ("def one(text, metadata):\n    yield 'Refunds'", "mine.py:one", "is async or a generator"),
-        (
-            "def one(text, metadata)\n    return None",
-            "mine.py:one",
-            "{folder}/mine.py cannot be loaded: SyntaxError: expected ':' (mine.py, line 1) (line 1)",
-        ),
-        ("import nothing_of_that_name", "mine.py:one", "ModuleNotFoundError: No module named 'nothing_of_that_name' (mine.py, line 1)"),
-        ("raise SystemExit(2)", "mine.py:one", "SystemExit: 2 (mine.py, line 1)"),
-    ],
-)
-def test_a_python_rule_that_cannot_be_loaded_says_where_and_what_was_expected(tmp_path: Path, source: str, place: str, told: str) -> None:
-    write(tmp_path, source)
-    assert told.format(folder=tmp_path) in mistake(tmp_path, python(place))
-
-
-@pytest.mark.parametrize("place", ["../mine.py:one", "{outside}/mine.py:one", "link.py:one", "below/../../mine.py:one"])
-def test_a_python_rule_outside_the_project_folder_is_refused(tmp_path: Path, place: str) -> None:
-    folder = tmp_path / "projects"
-    (folder / "below").mkdir(parents=True)
-    outside = write(tmp_path, "raise AssertionError('it was run')")
-    (folder / "link.py").symlink_to(outside)
-    assert "lies outside" in mistake(folder, python(place.format(outside=tmp_path)))
-
-
 def test_every_mistake_of_every_rule_is_told_at_once(tmp_path: Path) -> None:
     write(tmp_path, "def one(text, metadata): ...")
     rules = [
@@ -294,9 +174,3 @@ def test_an_answer_that_is_not_exactly_a_category_to_label_by_is_a_failure(tmp_p
     assert (failure.text_hash, failure.reason) == (text_hash("a"), "not_an_option")
     assert f"rule one answers {answer!r}" in failure.message
     assert "one of 3 categories" in failure.message
-
-
-def test_failures_of_a_rule_are_kept_beside_its_labels(tmp_path: Path) -> None:
-    write(tmp_path, "def one(text, metadata):\n    return {'a': 'Refunds'}[text]")
-    outcome = apply_rules([document("a"), document("b")], rules=loaded(tmp_path, python("mine.py:one")), taxonomy=TAXONOMY)
-    assert outcome.counts() == {"records": 1, "failed_rule_error": 1}

@@ -1,5 +1,6 @@
 """A project file with mistakes is refused with all of them, before anything is read or asked."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -153,3 +154,34 @@ def test_the_workspace_is_the_nearest_folder_with_projects(tmp_path: Path, monke
 def test_slices_are_by_columns_that_are_kept(write: Callable[..., Path]) -> None:
     assert any("evaluation.slices names lang" in line for line in mistakes(write(evaluation={"slices": ["lang"]})))
     load_project(write(corpus={"path": "texts.csv", "metadata": ["lang"]}, evaluation={"slices": ["lang"]}))
+
+
+@pytest.mark.parametrize(
+    ("corpus", "said"),
+    [
+        ({"path": ["texts.csv", "nowhere.csv"]}, [r"corpus.path: there is no file or folder .*nowhere\.csv"]),
+        ({"path": "nowhere/*.csv"}, [r"corpus.path: there is no folder .*nowhere"]),
+        ({"path": []}, [r"corpus.path: must be a file, folder or pattern, as data/\*\.csv, or a list of them"]),
+        ({"path": [3]}, [r"corpus.path: must be a file, folder or pattern"]),
+        ({"path": ["a/b", "c/d"], "format": "hub"}, ["corpus: path lists 2 paths, and the format hub reads one", "no file", "no file"]),
+        ({"path": "texts.csv", "table": "tickets"}, ["corpus: table names a table of a DuckDB file, and the format is csv"]),
+        (
+            {"path": "texts.csv", "format": "jsonl", "dialect": {"quote": "'"}},
+            ["corpus: dialect says how CSV files are read, and the format is jsonl"],
+        ),
+        ({"path": "texts.csv", "dialect": {"delimitr": ";"}}, ["corpus.dialect.delimitr: unknown key; the keys here are delimiter, quote"]),
+        ({"path": "texts.csv", "sample": {"rows": 5, "share": 0.5}}, ["corpus.sample: give either rows, as 100000, or share, as 0.1"]),
+        ({"path": "texts.csv", "encoding": "latin-99"}, ["corpus.encoding: is no encoding that Python reads"]),
+    ],
+)
+def test_a_corpus_that_cannot_be_is_refused(write: Callable[..., Path], corpus: dict[str, Any], said: list[str]) -> None:
+    found = mistakes(write(corpus=corpus))
+    assert len(found) == len(said)
+    assert all(re.search(one, line) for one, line in zip(said, found, strict=True)), found
+
+
+def test_the_format_of_several_files_is_that_of_the_first(write: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "more.jsonl.gz").touch()
+    for path, kind in ((["more.jsonl.gz", "texts.csv"], "jsonl"), ("*.csv", "csv"), ("t*", "csv"), (["texts.csv"], "csv"), ("owner/name", "hub")):
+        assert load_project(write(corpus={"path": path})).corpus_format == kind
+    assert load_project(write(corpus={"path": ["*.csv", "more.jsonl.gz"]})).corpus_path == tmp_path

@@ -18,22 +18,22 @@ import pytest
 
 from pipeline.errors import EngineError
 from pipeline.serving import joining, processes
-from pipeline.serving.engines import EmbeddedServer, VllmServer, make_servers
+from pipeline.serving.engines import EmbeddedServer, make_servers
 from pipeline.serving.locks import Lock, is_locked
 from pipeline.serving.prompt_cache import share_prompt_cache
 from pipeline.settings import EngineSettings
 from pipeline.weights import ModelFile, fetch_weights, resolve_model
+from tests.sharing import LINGER, TINY, engine_settings, given_settings, wait_for
 
-TINY = "smollm2-135m-instruct"
 ROOT = Path(__file__).resolve().parents[2]
-LINGER = 0.3
 USER = """
-import json, sys
+import json, signal, sys
 from pathlib import Path
 from pipeline.errors import EngineError
 from pipeline.serving.servers import EmbeddedServer
 from pipeline.settings import EngineSettings
 from pipeline.weights import ModelFile
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has taken from what it runs in the background
 path, identity, settings = json.loads(sys.argv[1])
 server = EmbeddedServer(EngineSettings.model_validate(settings), ModelFile(Path(path), identity))
 for line in sys.stdin:
@@ -41,25 +41,13 @@ for line in sys.stdin:
     sys.stdout.write(json.dumps([done, server.pid]) + "\\n")
     sys.stdout.flush()
 """
-STAND_IN = """
-import http.server, os, subprocess, sys
-class Healthy(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-    def log_message(self, *_):
-        pass
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-open(os.environ["STAND_IN_NOTE"], "w").write(f"{os.getpid()} {child.pid}")
-http.server.HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), Healthy).serve_forever()
-"""
 
 
 class User:
     """Another process that uses a server, told what to do by one word a line."""
 
     def __init__(self, model: ModelFile, **settings: object) -> None:
-        given = json.dumps([str(model.path), model.identity, _given(**settings)])
+        given = json.dumps([str(model.path), model.identity, given_settings(**settings)])
         self.process = subprocess.Popen(
             [sys.executable, "-c", USER, given], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
         )
@@ -93,7 +81,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("LINNAEUS_SERVER_LINGER", str(LINGER))
     monkeypatch.setenv("LINNAEUS_THREADS", "1")
     yield tmp_path / "cache"
-    _wait_for(lambda: not any(is_locked(lock) for lock in (tmp_path / "cache").glob("servers/*/*.lock")))
+    wait_for(lambda: not any(is_locked(lock) for lock in (tmp_path / "cache").glob("servers/*/*.lock")))
 
 
 @pytest.fixture
@@ -104,7 +92,7 @@ def serve(model: ModelFile) -> Iterator[Callable[..., EmbeddedServer]]:
     def make(
         other: ModelFile | None = None, *, log_folder: Path | None = None, on_status: Callable[[str], None] | None = None, **given: object
     ) -> EmbeddedServer:
-        made.append(EmbeddedServer(_settings(**given), other or model, log_folder=log_folder, on_status=on_status))
+        made.append(EmbeddedServer(engine_settings(**given), other or model, log_folder=log_folder, on_status=on_status))
         return made[-1]
 
     yield make
@@ -116,16 +104,6 @@ def serve(model: ModelFile) -> Iterator[Callable[..., EmbeddedServer]]:
 def model() -> ModelFile:
     fetch_weights(TINY)
     return resolve_model(TINY)
-
-
-@pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[int]]:
-    """Put a program in the place of the Python that has vLLM; gives the pids of it and its child."""
-    program, note = tmp_path / "stand_in.py", tmp_path / "note"
-    program.write_text(STAND_IN)
-    _stand_in_command(tmp_path, monkeypatch, f'exec "{sys.executable}" "{program}" "$@"')
-    monkeypatch.setenv("STAND_IN_NOTE", str(note))
-    return lambda: [int(pid) for pid in note.read_text().split()]
 
 
 def test_two_processes_that_start_at_once_share_one_server(model: ModelFile) -> None:
@@ -140,7 +118,7 @@ def test_two_processes_that_start_at_once_share_one_server(model: ModelFile) -> 
         assert other.do("alive") == (True, pid)
         other.process.kill()
         other.process.wait()
-        _wait_for(lambda: not psutil.pid_exists(pid))
+        wait_for(lambda: not psutil.pid_exists(pid))
 
 
 def test_ctrl_c_of_one_user_is_not_felt_by_the_other(model: ModelFile) -> None:
@@ -160,7 +138,7 @@ def test_a_killed_server_is_restarted_by_one_and_rejoined_by_the_other(serve: Ca
     assert first is not None
     assert first == other.pid
     os.kill(first, signal.SIGKILL)
-    _wait_for(lambda: not one.alive())
+    wait_for(lambda: not one.alive())
     address = one.start()
     assert one.pid != first
     assert not other.alive()  # it is another server's user until it joins
@@ -175,7 +153,7 @@ def test_a_killed_keeper_takes_its_server_with_it_and_the_next_start_works(serve
     assert pid is not None
     os.kill(record.keeper_pid, signal.SIGKILL)
     assert not server.alive()
-    _wait_for(lambda: not psutil.pid_exists(pid))
+    wait_for(lambda: not psutil.pid_exists(pid))
     server.start()
     assert server.alive()
     server.stop()
@@ -211,7 +189,7 @@ def test_a_start_by_another_process_is_waited_for(serve: Callable[..., EmbeddedS
 def test_a_user_killed_while_the_server_starts_leaves_nothing(serve: Callable[..., EmbeddedServer], model: ModelFile, own_cache: Path) -> None:
     with User(model) as one:
         one.tell("start")
-        _wait_for(lambda: bool(list(own_cache.glob("servers/*/server.json"))))
+        wait_for(lambda: bool(list(own_cache.glob("servers/*/server.json"))))
         one.process.kill()
         one.process.wait()
     server = serve()
@@ -233,7 +211,7 @@ def test_a_lease_does_not_pass_to_a_forked_child(tmp_path: Path) -> None:
         lock.release()
         assert Lock.take(path) is None  # the second one holds it still
         second.release()
-        _wait_for(lambda: (alone := Lock.take(path)) is not None and alone.release() is None)
+        wait_for(lambda: (alone := Lock.take(path)) is not None and alone.release() is None)
     finally:
         os.kill(forked, signal.SIGKILL)
         os.waitpid(forked, 0)
@@ -281,36 +259,6 @@ def test_a_port_in_use_is_said_and_one_of_a_server_that_lingers_is_waited_for(se
     second.stop()
 
 
-@pytest.mark.parametrize("killed", ["keeper", "wrapper", "server", "user"])
-def test_no_process_of_a_vllm_is_left_whoever_is_killed(stand_in: Callable[[], list[int]], killed: str) -> None:
-    server = VllmServer(_settings(kind="vllm", model="m"))
-    server.start()
-    record, pids = server.folder.read(), stand_in()
-    assert record is not None
-    assert server.pid == record.server_pid
-    assert all(psutil.pid_exists(pid) for pid in pids)
-    if killed == "user":
-        server.stop()
-    else:
-        os.kill({"keeper": record.keeper_pid, "wrapper": record.server_pid, "server": pids[0]}[killed], signal.SIGKILL)
-    for pid in [*pids, record.server_pid, record.keeper_pid]:
-        _wait_for(lambda pid=pid: not _lives(pid))
-    server.stop()
-
-
-def test_a_server_killed_while_starting_is_short_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _stand_in_command(tmp_path, monkeypatch, "kill -9 $$")
-    with pytest.raises(EngineError, match=r"signal 9.*memory.*engine\.model.*engine\.context_tokens.*engine\.concurrency"):
-        VllmServer(_settings(kind="vllm", model="m")).start()
-
-
-def test_vllm_is_told_of_the_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _stand_in_command(tmp_path, monkeypatch, 'echo "$@"; exit 3')
-    settings = _settings(kind="vllm", model="m", tensor_parallel=2, data_parallel=4, arguments=["--dtype", "half"])
-    with pytest.raises(EngineError, match=r"--tensor-parallel-size 2 --data-parallel-size 4 --dtype half"):
-        VllmServer(settings).start()
-
-
 def test_a_shared_prompt_is_not_computed_again(serve: Callable[..., EmbeddedServer]) -> None:
     server = serve(context_tokens=2048)
     address = server.start()
@@ -336,32 +284,3 @@ def _cached(address: str, system: str, user: str, **further: object) -> int:
     with httpx.Client(trust_env=False, timeout=60.0) as client:
         reply = client.post(f"{address}/chat/completions", json=body).raise_for_status().json()
     return int(reply["usage"]["prompt_tokens_details"]["cached_tokens"])
-
-
-def _stand_in_command(folder: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
-    command = folder / "python"
-    command.write_text(f"#!/bin/sh\n{line}\n")
-    command.chmod(0o755)
-    monkeypatch.setenv("LINNAEUS_VLLM_PYTHON", str(command))
-
-
-def _given(**given: object) -> dict[str, object]:
-    return {"model": TINY, "context_tokens": 512, "start_seconds": 60.0, **given}
-
-
-def _settings(**given: object) -> EngineSettings:
-    return EngineSettings.model_validate(_given(**given))
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _wait_for(true: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)

@@ -14,6 +14,7 @@ from pipeline.stages import STAGES, Session
 from pipeline.stages.stage_versions import SETTINGS, STAGE_PROMPTS, TAXONOMY_STAGES, WITHOUT_ROWS, stage_version
 
 MakeProject = Callable[..., Project]
+TINY = {"path": "data/tiny.jsonl", "id": "id", "text": "text", "gold": "topic"}
 STEP = {
     "facet": ("facets",), "summarise": ("summaries",), "generate": ("generated_taxonomy",), "update": ("updated_taxonomy",),
     "review": ("reviewed_taxonomy",), "select": ("selected_taxonomy",), "relevance": ("selected_taxonomy",), "describe": ("taxonomy",),
@@ -69,6 +70,8 @@ def test_another_prompt_is_another_version_of_exactly_the_stages_that_use_it(
         ({"students": [{"kind": "voices", "penalties": [1.0]}]}, {"classifier"}),
         ({"rare": {"written": 3}}, {"written_examples"}),
         ({"evaluation": {"resamples": 200}}, {"evaluation"}),
+        ({"corpus": {**TINY, "near_duplicates": {"act": "share"}}}, {"documents", "summaries", "annotations", "labels", "classifier"}),
+        ({"corpus": {**TINY, "detect_language": True}}, {"documents"}),
         ({"embedder": "all-minilm-l6-v2-static"}, {"embeddings", *TAXONOMY_STAGES, "annotations", "labels", "classifier", "baseline"}),
         ({"annotator": {"model": "some.gguf"}}, {"annotations"}),
         ({"engine": {"context_tokens": 8192, "timeout_seconds": 20}}, set()),

@@ -15,7 +15,16 @@ from pipeline.store.tables import TABLES
 from tests.stored import make_taxonomy, save_texts
 
 VIEWS = {
+    "category_versions",
+    "cited_texts",
+    "confusable_pairs",
+    "current_labels",
+    "disagreements",
+    "document_languages",
     "drift_now",
+    "near_copies",
+    "taxonomy_versions",
+    "unlabelled_documents",
     "facet_labels",
     "review_queue",
     "labelled_documents",

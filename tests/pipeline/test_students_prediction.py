@@ -1,5 +1,7 @@
 """A student labels texts: in order, a batch at a time, with the embedder that it learnt on."""
 
+import csv
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.cli.label import label_file
+from pipeline.cli.label import label_file, outputs_for
 from pipeline.embedding import SentenceEmbedder
 from pipeline.errors import ArtefactError
 from pipeline.set_thresholds import SetThresholds
-from pipeline.settings import CorpusSettings, Project
+from pipeline.settings import CorpusSettings, DialectSettings, Project
 from pipeline.students import Inputs, LoadedStudent, Novelty, fit_certainty, fit_novelty, load, load_student, save_student, score, score_texts
 from pipeline.students.score import BATCH
-from tests.fitted import ABOUT, CATEGORIES, HashedEmbedder, example_inputs, example_texts, fitted_student, fitted_voice
+from tests.fitted import ABOUT, CATEGORIES, HashedEmbedder, example_inputs, example_texts, fitted_student, fitted_voice, save_student_of_words
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +184,22 @@ def test_a_file_is_labelled_by_its_text_and_the_columns_beside_it(tmp_path: Path
     done = label_file(rows, project=project, student=student, embedder=HashedEmbedder(), output=output)
     assert (done.labelled, done.rejected) == (2, 0)
     assert [json.loads(line)["category_id"] for line in output.read_text(encoding="utf-8").splitlines()] == ["cat:b", "cat:c"]
+
+
+def test_a_file_is_read_as_the_corpus_of_its_project_is(tmp_path: Path) -> None:
+    student = load_student(save_student_of_words(tmp_path))
+    packed, plain = tmp_path / "new.csv.gz", tmp_path / "plain.jsonl"
+    packed.write_bytes(gzip.compress("subject;text\ncafé courier;late, very late parcel\n;card refund\n".encode("cp1252")))
+    plain.write_text('{"text": "café courier\\n\\nlate, very late parcel"}\n{"text": "card refund"}\n', encoding="utf-8")
+    corpus = CorpusSettings(path="old.csv", title="subject", encoding="cp1252", dialect=DialectSettings(delimiter=";"))
+    [output] = outputs_for([packed], None)
+    assert output == tmp_path / "new.labelled.csv"
+    for path, target, project in (
+        (packed, output, Project(name="shop", use_case="what is asked", corpus=corpus)),
+        (plain, tmp_path / "plain.csv", None),
+    ):
+        assert label_file(path, project=project, student=student, embedder=HashedEmbedder(), output=target).labelled == 2
+    first, second = (list(csv.DictReader(path.read_text(encoding="utf-8").splitlines())) for path in (output, tmp_path / "plain.csv"))
+    assert [row["subject"] for row in first] == ["café courier", ""]
+    assert [row["text"] for row in first] == ["late, very late parcel", "card refund"]
+    assert [(row["category"], row["probability"]) for row in first] == [(row["category"], row["probability"]) for row in second]

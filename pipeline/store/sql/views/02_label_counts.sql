@@ -14,7 +14,8 @@ SELECT
     count(*) FILTER (WHERE labelled.labelled_by = 'human') AS by_human,
     count(*) FILTER (WHERE labelled.labelled_by = 'llm') AS by_llm,
     count(*) FILTER (WHERE labelled.labelled_by = 'student') AS by_student,
-    avg(labelled.probability) AS mean_probability
+    avg(labelled.probability) AS mean_probability,
+    count(*) FILTER (WHERE labelled.labelled_by = 'shared') AS by_shared
 FROM present
 FULL JOIN labelled_documents AS labelled ON present.category_id = labelled.category_id
 GROUP BY present.name, present.category_id, present.position
@@ -28,4 +29,5 @@ COMMENT ON COLUMN label_counts.share IS 'Share of all active documents, 0 to 1.'
 COMMENT ON COLUMN label_counts.by_human IS 'Documents labelled by a person.';
 COMMENT ON COLUMN label_counts.by_llm IS 'Documents labelled by the teacher.';
 COMMENT ON COLUMN label_counts.by_student IS 'Documents labelled by the student.';
+COMMENT ON COLUMN label_counts.by_shared IS 'Documents that take their label from the text that they are near copies of.';
 COMMENT ON COLUMN label_counts.mean_probability IS 'Mean probability of the labels, where measured.';

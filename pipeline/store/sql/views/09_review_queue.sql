@@ -44,6 +44,6 @@ COMMENT ON COLUMN review_queue.doc_id IS 'Id of the document.';
 COMMENT ON COLUMN review_queue.text IS 'The text as read.';
 COMMENT ON COLUMN review_queue.category IS 'Category that it has now; null where it has none.';
 COMMENT ON COLUMN review_queue.probability IS 'Probability of the label, 0 to 1; null where nothing measured it.';
-COMMENT ON COLUMN review_queue.labelled_by IS 'llm or student; null where there is no label.';
+COMMENT ON COLUMN review_queue.labelled_by IS 'llm, shared or student; null where there is no label.';
 COMMENT ON COLUMN review_queue.reason IS 'Why it is worth a look: none_fits, unsure, no label, doubtful label, below the threshold; null where only its probability says so.';
 COMMENT ON COLUMN review_queue.text_hash IS 'Hash of the text.';

@@ -1,0 +1,100 @@
+"""Rows of files in stretches: those that are documents without doubt, as columns, and those to look at one by one."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.corpus.blocks import Block, json_block, line_blocks, parquet_blocks
+from pipeline.corpus.candidates import part_of
+from pipeline.corpus.columns import wanted_columns
+from pipeline.corpus.csv_blocks import csv_blocks
+from pipeline.corpus.dialects import dialect_of
+from pipeline.corpus.encodings import check_encoding
+from pipeline.corpus.parts import Part
+from pipeline.corpus.rows import RawRow
+from pipeline.corpus.template_parts import template_part
+from pipeline.corpus.templates import Lines, Template, template_of
+from pipeline.settings import Project
+
+__all__ = ["BLOCK_BYTES", "BULK_BYTES", "BULK_ROWS", "Stretch", "gathered", "stretches_of"]
+
+BLOCK_BYTES = 2**20  # what stays in the caches of a processor
+TEMPLATES = 3  # that are tried on one block
+BULK_ROWS, BULK_BYTES = 122_880, 2**26  # as many rows as DuckDB keeps together, and 64 MB of text
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Rows that stand close together: documents, and rows to look at one by one."""
+
+    parts: Sequence[Part]
+    rows: Sequence[RawRow]
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return sum(map(len, self.parts)) + len(self.rows)
+
+    @property
+    def size(self) -> int:
+        """Count the bytes of the documents' texts."""
+        return sum(part.columns["text"].nbytes for part in self.parts)
+
+
+def stretches_of(path: Path, name: str, kind: str, project: Project) -> Iterator[Stretch]:
+    """Read one file.
+
+    :raises CorpusError: where it cannot be read, or is in another encoding than the project file says.
+    """
+    if kind == "parquet":
+        return (_of_block(block, project) for block in parquet_blocks(path, name, wanted_columns(project)))
+    if project.corpus.encoding is None:
+        check_encoding(path)
+    if kind == "jsonl":
+        return _json_stretches(path, name, project)
+    dialect = dialect_of(path, project.corpus.dialect, delimiter="\t" if kind == "tsv" else None, encoding=project.corpus.encoding)
+    return (_of_block(block, project) for block in csv_blocks(path, name, wanted_columns(project), dialect, BLOCK_BYTES))
+
+
+def _of_block(block: Block, project: Project) -> Stretch:
+    part, left = part_of(block, project)
+    return Stretch([part], [*(block.raw(place) for place in left), *block.others])
+
+
+def _json_stretches(path: Path, name: str, project: Project) -> Iterator[Stretch]:
+    template: Template | None = None
+    for first, block in line_blocks(path, BLOCK_BYTES):
+        lines = Lines(block)
+        found: list[Part] = []
+        others = np.arange(len(lines.ends))
+        for _ in range(TEMPLATES):
+            if template is None and len(others):
+                template = template_of(lines.line(int(others[0])).removesuffix(b"\n"), wanted_columns(project))
+            if template is None:
+                break
+            made = template_part(lines, template, others, name, first, project)
+            if made is None:
+                break
+            part, rest = made
+            found.append(part)
+            if len(rest) < len(others) / 2:
+                others = rest
+                break
+            others, template = rest, None
+        stretch = _of_block(json_block((others + first).tolist(), [lines.line(number) for number in others.tolist()], name), project)
+        yield Stretch([*found, *stretch.parts], stretch.rows)
+
+
+def gathered(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
+    """Put stretches together until they are worth a write."""
+    several: list[Stretch] = []
+    rows = size = 0
+    for stretch in stretches:
+        several.append(stretch)
+        rows, size = rows + len(stretch), size + stretch.size
+        if rows >= BULK_ROWS or size >= BULK_BYTES:
+            yield several
+            several, rows, size = [], 0, 0
+    if several:
+        yield several
