@@ -15,6 +15,7 @@ def turn(folder: Path, *, alone: bool) -> Iterator[None]:
     :param folder: one for all processes of a run.
     """
     kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    folder.mkdir(exist_ok=True)  # whoever tidies up the folder of temporary files ends no run of tests
     with (folder / "gate").open("a") as gate, (folder / "turn").open("a") as held:
         fcntl.flock(gate, kind)
         fcntl.flock(held, kind)
