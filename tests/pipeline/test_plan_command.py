@@ -57,7 +57,7 @@ def test_the_command_shows_grounds_budget_and_how_the_last_plan_fared(at_home: C
         assert "on what ground" in shown
         assert "The plan" not in shown
         again = json.loads(run("plan", "tiny", "--json").stdout)
-    assert set(again) == {"plan_id", "stages", "probe", "caps", "last"}
+    assert set(again) == {"plan_id", "stages", "probe", "caps", "last", "lengths"}
     assert again["probe"]["now"]["calls"] == 0
     assert {row["stage"] for row in again["stages"]} <= set(STAGES)
 
