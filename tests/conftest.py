@@ -4,6 +4,7 @@ import contextlib
 import ipaddress
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
@@ -134,3 +135,18 @@ def at_home(copied: Path, workspace: Path) -> Iterator[Path]:
 def a_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A loaded project for steps that need one."""
     return load_project(write_project(tmp_path_factory.mktemp("a_project")))
+
+
+@pytest.fixture
+def tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run `main` as the installed command does, and give its exit status, standard output and standard error."""
+    from pipeline.cli import main  # takes a second, which few tests need
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["linnaeus", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        said = capsys.readouterr()
+        return int(caught.value.code or 0), said.out, said.err
+
+    return call

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import aiohttp
+import numpy as np
 
 from pipeline.embedding import Embedder, Matrix
 from pipeline.endpoint import Endpoint, Limits, Served, listening
-from pipeline.students import LoadedStudent, TextClassifier
-from tests.fitted import HashedEmbedder
+from pipeline.students import LoadedStudent, TextClassifier, fit_certainty, fit_novelty
+from tests.fitted import ABOUT, HashedEmbedder, example_inputs, fitted_student
 
 __all__ = [
     "SECRET",
@@ -24,6 +25,7 @@ __all__ = [
     "health",
     "see",
     "served",
+    "sure_student",
 ]
 
 SECRET = "courier zebra-4711"
@@ -94,3 +96,14 @@ def another(student: LoadedStudent, number: int = 2, embedder: Embedder | None =
 
 async def health(session: aiohttp.ClientSession) -> dict[str, Any]:
     return dict((await see(session, "/health"))[1])
+
+
+def sure_student() -> LoadedStudent:
+    """Fit a student with novelty and certainty."""
+    model, seen = fitted_student(), example_inputs(40, seed=3)
+    truth = np.eye(3)[np.repeat(np.arange(3), 40)]
+    model.novelty = fit_novelty(seen.vectors, seed=1).as_arrays()
+    certainty, _ = fit_certainty(
+        model.decision_function(seen), truth, known=np.ones(120, dtype=bool), level=0.9, risk=0.1, applying=truth > 0, seed=1
+    )
+    return LoadedStudent(model, {**ABOUT, "certainty": certainty.as_settings()})

@@ -22,6 +22,7 @@ from pipeline.students.voices import Voices
 CATEGORIES, NAMES = ["cat:a", "cat:b", "cat:c"], ["Late Parcels", "Refunds", "Login | Trouble"]
 WORDS = ("late parcel courier delivery tracking", "refund invoice money card charged", "login password account locked code")
 PER_CATEGORY = 12
+PARTS = ["model.skops", "card.json"]  # files of a saved student
 ABOUT: dict[str, Any] = {
     "classifier_id": "student:1",
     "taxonomy_id": "taxonomy:1",
@@ -100,3 +101,20 @@ def seal(folder: Path, card: Mapping[str, Any]) -> None:
     content = {key: value for key, value in card.items() if key != "card_sha256"}
     digest = hashlib.sha256(json.dumps(content, indent=2, ensure_ascii=False).encode()).hexdigest()
     (folder / "card.json").write_text(json.dumps({**content, "card_sha256": digest}, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def card_of(folder: Path) -> dict[str, Any]:
+    """Read the card of a saved student."""
+    return dict(json.loads((folder / "card.json").read_text(encoding="utf-8")))
+
+
+def plant(folder: Path, data: bytes) -> None:
+    """Exchange the model for other content, with a card that fits it."""
+    (folder / "model.skops").write_bytes(data)
+    seal(folder, {**card_of(folder), "sha256": hashlib.sha256(data).hexdigest()})
+
+
+def save_two_voices(folder: Path) -> Path:
+    """Save a student of two voices there."""
+    save_student(folder, fitted_student(fitted_voice("logistic_regression", ["embedding"]), fitted_voice("class_means", ["embedding"])), ABOUT)
+    return folder

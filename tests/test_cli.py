@@ -14,7 +14,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from pipeline.cli import app, main
+from pipeline.cli import app
 from pipeline.cli.init import GuessedColumns, guess_columns
 from pipeline.errors import ProjectError
 from pipeline.settings import Project, explained_keys, load_project
@@ -29,20 +29,6 @@ FIGURE = {"value", "low", "high", "n"}
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200"})
-
-
-@pytest.fixture
-def tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run `main` as the installed command does, and give its exit status, standard output and standard error."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["linnaeus", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        said = capsys.readouterr()
-        return int(caught.value.code or 0), said.out, said.err
-
-    return call
 
 
 def corpus_of(workspace: Path) -> Path:

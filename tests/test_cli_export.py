@@ -1,7 +1,6 @@
 """`linnaeus export`: what a person types, what is written, and what is said where it cannot be."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from pipeline.cli import app, main
+from pipeline.cli import app
 from pipeline.store import Store
 from tests.tiny import NAMES, write_project
 
@@ -89,17 +88,3 @@ def test_a_project_that_was_not_run_has_nothing_to_export(workspace: Path, tell:
     code, _, err = tell("export", "tiny", "--to", "x.csv")
     assert code == 1
     assert "has not been run yet" in err
-
-
-@pytest.fixture
-def tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run `main` as the installed command does, and give its exit status, standard output and standard error."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["linnaeus", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        said = capsys.readouterr()
-        return int(caught.value.code or 0), said.out, said.err
-
-    return call

@@ -7,26 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
-import numpy as np
 import pytest
 
 from pipeline.embedding import Matrix
 from pipeline.endpoint import listening
 from pipeline.errors import EndpointError, WeightsError
-from pipeline.students import LoadedStudent, TextClassifier, fit_certainty, fit_novelty
-from tests.endpoints import SECRET, FailingEmbedder, GatedEmbedder, ask, endpoint_of, see, served
-from tests.fitted import ABOUT, CATEGORIES, NAMES, HashedEmbedder, example_inputs, example_texts, fitted_student, fitted_voice
+from pipeline.students import LoadedStudent, TextClassifier
+from tests.endpoints import SECRET, FailingEmbedder, GatedEmbedder, ask, endpoint_of, see, served, sure_student
+from tests.fitted import ABOUT, CATEGORIES, NAMES, HashedEmbedder, example_texts, fitted_student, fitted_voice
 
 
 @pytest.fixture(scope="module")
 def student() -> LoadedStudent:
-    model, seen = fitted_student(), example_inputs(40, seed=3)
-    truth = np.eye(3)[np.repeat(np.arange(3), 40)]
-    model.novelty = fit_novelty(seen.vectors, seed=1).as_arrays()
-    certainty, _ = fit_certainty(
-        model.decision_function(seen), truth, known=np.ones(120, dtype=bool), level=0.9, risk=0.1, applying=truth > 0, seed=1
-    )
-    return LoadedStudent(model, {**ABOUT, "certainty": certainty.as_settings()})
+    return sure_student()
 
 
 def test_predictions_are_those_of_the_library_with_all_that_the_student_can_say(student: LoadedStudent) -> None:

@@ -6,26 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
-import numpy as np
 import pytest
 
 from pipeline.embedding import Matrix
 from pipeline.endpoint import Endpoint, Newer, Served, watch
 from pipeline.errors import ArtefactError, WeightsError
-from pipeline.students import LoadedStudent, fit_certainty, fit_novelty
-from tests.endpoints import SECRET, GatedEmbedder, Use, another, ask, endpoint_of, health, see, served
-from tests.fitted import ABOUT, HashedEmbedder, example_inputs, example_texts, fitted_student
+from pipeline.students import LoadedStudent
+from tests.endpoints import SECRET, GatedEmbedder, Use, another, ask, endpoint_of, health, see, served, sure_student
+from tests.fitted import HashedEmbedder, example_texts
 
 
 @pytest.fixture(scope="module")
 def student() -> LoadedStudent:
-    model, seen = fitted_student(), example_inputs(40, seed=3)
-    truth = np.eye(3)[np.repeat(np.arange(3), 40)]
-    model.novelty = fit_novelty(seen.vectors, seed=1).as_arrays()
-    certainty, _ = fit_certainty(
-        model.decision_function(seen), truth, known=np.ones(120, dtype=bool), level=0.9, risk=0.1, applying=truth > 0, seed=1
-    )
-    return LoadedStudent(model, {**ABOUT, "certainty": certainty.as_settings()})
+    return sure_student()
 
 
 def test_a_student_is_replaced_between_two_batches_and_every_answer_says_whose_it_is(student: LoadedStudent) -> None:

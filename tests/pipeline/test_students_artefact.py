@@ -1,7 +1,6 @@
 """A student comes back from its folder as it was saved."""
 
 import hashlib
-import json
 import os
 import warnings
 from pathlib import Path
@@ -22,10 +21,9 @@ from pipeline.students import amend_card, fit_novelty, load_student, save_studen
 from pipeline.students.inputs import Inputs
 from pipeline.students.packing import pack, unpack
 from pipeline.students.voices import Voices
-from tests.fitted import ABOUT, CATEGORIES, NAMES, example_inputs, fitted_student, fitted_voice, seal
+from tests.fitted import ABOUT, CATEGORIES, NAMES, PARTS, card_of, example_inputs, fitted_student, fitted_voice, plant, save_two_voices, seal
 
 TEXTS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first text that is drawn builds tables
-PARTS = ["model.skops", "card.json"]
 KINDS = [
     ("logistic_regression", ("embedding",)),
     ("logistic_regression", ("embedding", "words", "characters", "cards", "metadata")),
@@ -39,9 +37,7 @@ KINDS = [
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("student")
-    save_student(folder, fitted_student(fitted_voice("logistic_regression", ["embedding"]), fitted_voice("class_means", ["embedding"])), ABOUT)
-    return folder
+    return save_two_voices(tmp_path_factory.mktemp("student"))
 
 
 @pytest.fixture
@@ -49,16 +45,6 @@ def saved(tmp_path: Path, whole: Path) -> Path:
     for part in PARTS:
         (tmp_path / part).write_bytes((whole / part).read_bytes())
     return tmp_path
-
-
-def card_of(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "card.json").read_text(encoding="utf-8")))
-
-
-def plant(folder: Path, data: bytes) -> None:
-    """Exchange the model for other content, with a card that fits it."""
-    (folder / "model.skops").write_bytes(data)
-    seal(folder, {**card_of(folder), "sha256": hashlib.sha256(data).hexdigest()})
 
 
 @pytest.mark.parametrize(("kind", "features"), KINDS, ids=lambda part: part if isinstance(part, str) else "+".join(part))

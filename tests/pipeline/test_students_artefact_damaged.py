@@ -1,6 +1,5 @@
 """A student that is not as it was saved does not come back: it is refused with what is wrong, and nothing of it is run."""
 
-import hashlib
 import io
 import json
 import os
@@ -24,16 +23,12 @@ from sklearn.tree import DecisionTreeClassifier
 from pipeline.errors import ArtefactError
 from pipeline.students import load_student, save_student
 from pipeline.students.voices import Voices
-from tests.fitted import ABOUT, fitted_student, fitted_voice, seal
-
-PARTS = ["model.skops", "card.json"]
+from tests.fitted import ABOUT, PARTS, card_of, fitted_student, fitted_voice, plant, save_two_voices, seal
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("student")
-    save_student(folder, fitted_student(fitted_voice("logistic_regression", ["embedding"]), fitted_voice("class_means", ["embedding"])), ABOUT)
-    return folder
+    return save_two_voices(tmp_path_factory.mktemp("student"))
 
 
 @pytest.fixture
@@ -41,16 +36,6 @@ def saved(tmp_path: Path, whole: Path) -> Path:
     for part in PARTS:
         (tmp_path / part).write_bytes((whole / part).read_bytes())
     return tmp_path
-
-
-def card_of(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "card.json").read_text(encoding="utf-8")))
-
-
-def plant(folder: Path, data: bytes) -> None:
-    """Exchange the model for other content, with a card that fits it."""
-    (folder / "model.skops").write_bytes(data)
-    seal(folder, {**card_of(folder), "sha256": hashlib.sha256(data).hexdigest()})
 
 
 @pytest.mark.parametrize("certainty", [{}, [], {"calibration": {}, "conformal": {}, "abstention": {}}])
