@@ -17,12 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.corpus import corpus_files, documents_table, make_documents, read_in_bulk, read_rows, reads_in_bulk, stretches
-from pipeline.corpus.digests import digests_of, ids_of, order_keys
-from pipeline.corpus.occurrences import Occurrences, keys_of_texts
 from pipeline.corpus.read import read_file
 from pipeline.corpus.templates import Lines, template_of
 from pipeline.errors import CorpusError
-from pipeline.ids import canonical_json, content_id, order_key
 from pipeline.records import Reject
 from pipeline.schedule_settings import PartitionSettings
 from pipeline.settings import CorpusSettings, Project
@@ -222,26 +219,6 @@ def test_law_parquet_is_the_same_in_bulk(tmp_path: Path, rows: list[tuple[str | 
     days = pa.array([date(2026, 1, 1)] * len(rows), pa.date32())
     pq.write_table(pa.table([*columns, days], names=["text", "id", "label", "day"]), path, row_group_size=7)
     check(project(path, id="id", gold="label", metadata=("day", "id")))
-
-
-@LAWS
-@given(st.lists(st.text(max_size=30)), st.integers(-5, 10**6))
-def test_law_hashes_in_bulk_are_those_made_one_by_one(texts: list[str], seed: int) -> None:
-    texts = [text.encode("utf-8", "replace").decode() for text in texts]
-    digests = digests_of("text", [f"{canonical_json(text)}]".encode() for text in texts])
-    ids = ids_of("text", digests).to_pylist()
-    assert ids == [content_id("text", text) for text in texts]
-    assert order_keys(digests, seed).to_pylist() == [order_key(one, seed) for one in ids]
-
-
-@LAWS
-@given(st.lists(st.lists(st.integers(0, 9)), max_size=5))
-def test_law_occurrences_count_what_came_before(batches: list[list[int]]) -> None:
-    met, seen = Occurrences(), list[int]()
-    for batch in batches:
-        found = met.earlier(keys_of_texts([b"%d" % number for number in batch]))
-        assert found.tolist() == [(seen + batch[:place]).count(number) for place, number in enumerate(batch)]
-        seen += batch
 
 
 def test_ids_that_come_again_in_a_later_batch_or_file_are_rejected(tmp_path: Path) -> None:
