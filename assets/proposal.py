@@ -10,6 +10,7 @@ from assets.resources import Sessions
 from assets.retries import failure
 from pipeline.errors import LinnaeusError
 from pipeline.settings import MAIN, Project
+from pipeline.stages import Session
 from pipeline.stages.proposal import Proposal, propose
 from pipeline.stages.taxonomy_history import change_rows
 
@@ -32,14 +33,8 @@ def proposal_job(project: Project) -> dg.JobDefinition:
     def proposal(context: dg.OpExecutionContext, sessions: Sessions) -> None:
         """Make a taxonomy from the corpus as it is now, beside the one in use, and show what it would change."""
         try:
-            session, shown = sessions.open(project, context.run_id), dict[str, Any]()
-            if sessions.dry_run:
-                shown = described_plan(session)
-            for facet in () if sessions.dry_run else session.project.facet_names:
-                found = propose(session.view(facet))
-                context.log.info(f"{found.words} {f'To put it in place: {found.command}' if found.changes else ''}")
-                shown |= described_proposal(found)
-            context.add_output_metadata(shown)
+            session = sessions.open(project, context.run_id)
+            context.add_output_metadata(described_plan(session) if sessions.dry_run else _proposed(context, session))
         except LinnaeusError as error:
             raise failure(context, error, sessions.retries_of(project)) from error
 
@@ -57,6 +52,15 @@ def proposal_job(project: Project) -> dg.JobDefinition:
         proposal()
 
     return job
+
+
+def _proposed(context: dg.OpExecutionContext, session: Session) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for facet in session.project.facet_names:
+        found = propose(session.view(facet))
+        context.log.info(f"{found.words} {f'To put it in place: {found.command}' if found.changes else ''}")
+        shown |= described_proposal(found)
+    return shown
 
 
 def described_proposal(found: Proposal) -> dict[str, Any]:
