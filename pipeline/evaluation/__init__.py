@@ -2,13 +2,15 @@
 
 from pipeline.evaluation.baseline import baseline_id, cluster_baseline
 from pipeline.evaluation.calibration import calibration_figures, chance_calibration_error, reliability_points, risk_coverage_points
-from pipeline.evaluation.evaluate import Judged, curves, evaluate, evaluation_id
+from pipeline.evaluation.evaluate import curves, evaluate
+from pipeline.evaluation.judged import Finding, Judged, evaluation_id
 from pipeline.evaluation.metrics import CLUSTERING, Figure, clustering_figures, share
 from pipeline.evaluation.sets import set_figures
 
 __all__ = [
     "CLUSTERING",
     "Figure",
+    "Finding",
     "Judged",
     "baseline_id",
     "calibration_figures",

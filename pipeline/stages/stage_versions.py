@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pipeline.annotation.teacher import METHOD as TEACHING
 from pipeline.annotation.votes import METHOD as VOTING
 from pipeline.annotation.writing import METHOD as WRITING
-from pipeline.evaluation.evaluate import METHOD as EVALUATING
+from pipeline.evaluation.judged import METHOD as EVALUATING
 from pipeline.ids import content_id
 from pipeline.prompts import load_prompt
 from pipeline.settings import Project, Role

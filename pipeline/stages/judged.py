@@ -1,0 +1,60 @@
+"""What there is to measure of a run, gathered from the tables."""
+
+from collections.abc import Callable, Sequence, Set
+
+from pipeline.evaluation import Finding, Judged
+from pipeline.stages.asking import annotation_sample, current_taxonomy, is_held_out
+from pipeline.stages.known import known_labels
+from pipeline.stages.session import Session
+from pipeline.stages.summaries import sampled_summaries
+
+__all__ = ["FINDINGS", "gather_judged"]
+
+LEAST_IN_SLICE = 10  # documents that a slice needs, so that its figures say anything
+MOST_SLICES = 20  # values of one column, the most frequent ones
+# What is found from rows of its own; each gives its figures, and none where it has no rows.
+FINDINGS: Sequence[Callable[[Session], Sequence[Finding]]] = ()
+
+
+def gather_judged(session: Session) -> Judged:
+    """Give what there is to measure, known labels that the teacher was calibrated on left out."""
+    store, present = session.store, current_taxonomy(session)
+    teacher, student, compared = (store.current(key) for key in ("teacher_annotator_id", "classifier_id", "baseline_id"))
+    asked = {document.text_hash for document in annotation_sample(session)}
+    given = store.labels(present.taxonomy_id, teacher) if teacher else []
+    cited = {text for category in present.categories for text in category.members}
+    sampled = [summary.text_hash for summary in sampled_summaries(session)]
+    clusters = store.taxonomy(compared).categories if compared else ()
+    known = known_labels(session, present)  # what the teacher was calibrated on proves nothing of it
+    sure = {label.text_hash: label.probability for label in given if label.probability is not None}
+    several = session.project.annotation.mode == "all"
+    gold = {text: label for text, label in store.gold().items() if text not in known}
+    measured = sorted(asked | gold.keys())  # of all other predictions nothing is known
+    return Judged(
+        asked=asked,
+        taught={label.text_hash: label.category_id for label in given if label.text_hash in asked},
+        held_out={text for text in asked if is_held_out(session, text)},
+        predicted=dict(store.predictions_among(student, measured)) if student else {},
+        baseline={text: cluster.category_id for cluster in clusters for text in cluster.members},
+        cited={text: text in cited for text in sampled},
+        gold=gold,
+        names={category.category_id: category.name for category in present.leaves},
+        probabilities={"teacher": sure, "student": store.prediction_probabilities(student, measured) if student else {}},
+        also={label.text_hash: label.also for label in given} if several else {},
+        slices=_slices(session, asked | gold.keys()),
+        findings=[finding for find in FINDINGS for finding in find(session)],
+    )
+
+
+def _slices(session: Session, texts: Set[str]) -> dict[str, set[str]]:
+    """Part the texts that anything is measured on by the values of the project's columns."""
+    parts: dict[str, set[str]] = {}
+    for column in session.project.evaluation.slices:
+        by_value: dict[str, set[str]] = {}
+        kept = column in session.project.corpus.metadata
+        values = session.store.metadata_values(column, sorted(texts)) if kept else session.store.languages(sorted(texts))
+        for text, value in values.items():
+            by_value.setdefault(f"{column}={value}", set()).add(text)
+        frequent = sorted(by_value, key=lambda name: (-len(by_value[name]), name))[:MOST_SLICES]
+        parts |= {name: by_value[name] for name in frequent if len(by_value[name]) >= LEAST_IN_SLICE}
+    return parts
