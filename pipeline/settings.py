@@ -18,6 +18,7 @@ from pipeline.document_settings import NearSettings
 from pipeline.embedder_settings import EmbedderName, EmbedderSettings, read_embedder
 from pipeline.engine_settings import BudgetSettings, EngineSettings, PriceSettings, Settings, Text
 from pipeline.errors import ProjectError
+from pipeline.evaluation_settings import EvaluationSettings
 from pipeline.schedule_settings import AlertSettings, CheckSettings, Owner, PartitionSettings, ScheduleSettings
 from pipeline.student_settings import CertaintySettings, RareSettings, StudentSettings, usual_students
 from pipeline.taxonomy_settings import FacetExampleSettings, FacetSettings, SizeRange, TaxonomySettings
@@ -61,14 +62,6 @@ NAME = r"^[a-z][a-z0-9_]{0,39}$"
 MAIN = "main"  # the facet of the project's own use case
 ASIDE = "proposal"  # no facet, but where a proposed taxonomy is made beside those in use
 Name = Annotated[str, StringConstraints(pattern=NAME)]
-
-
-class EvaluationSettings(Settings):
-    """What is measured, and against what."""
-
-    baseline: bool = Field(True, description="Also run k-means with model-given names at the same number of categories.")
-    resamples: int = Field(1000, ge=100, description="Bootstrap resamples behind each interval.")
-    slices: tuple[Text, ...] = Field((), description="Columns of corpus.metadata whose values are also measured each by itself, as [language].")
 
 
 class Project(Settings):
