@@ -28,6 +28,7 @@ LAYERS = {
         "settings",
         "corpus_settings",
         "engine_settings",
+        "evaluation_settings",
         "taxonomy_settings",
         "annotation_settings",
         "embedder_settings",
