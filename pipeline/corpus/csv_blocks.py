@@ -1,17 +1,22 @@
 """Records of CSV and TSV files in blocks, as columns.
 
-The same parser as that of `read_delimited` goes through many lines at once. It stands still at a record that is not ordinary: one
-that breaks a rule, has other fields than the header, or spans many lines. `read_delimited` reads that one, and says how far it goes.
+Lines that are a record each without doubt are cut. The others go through the same parser as that of `read_delimited`, many at once. It
+stands still at a record that is not ordinary: one that breaks a rule, has other fields than the header, or spans many lines.
+`read_delimited` reads that one, and says how far it goes.
 """
 
 import csv
 import io
 import sys
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.corpus.blocks import Block, line_blocks
+import numpy as np
+
+from pipeline.corpus.blocks import Block, Strings, line_blocks
+from pipeline.corpus.csv_cuts import Cuts, Flags, can_be_cut, cut_lines
 from pipeline.corpus.delimited import MAX_LINES, LineSource, make_row, records
 from pipeline.corpus.dialects import Dialect, hinted_delimiter
 from pipeline.corpus.rows import Line, RawRow
@@ -67,7 +72,7 @@ def _decodes(line: bytes) -> bool:
     return True
 
 
-def csv_blocks(path: Path, name: str, wanted: Sequence[str], dialect: Dialect, size: int) -> Iterator[Block]:
+def csv_blocks(path: Path, name: str, wanted: Sequence[str], dialect: Dialect, size: int) -> Iterator[Block | Strings]:
     """Read a CSV or TSV file with a header.
 
     :raises CorpusError: where the header cannot be read.
@@ -80,10 +85,20 @@ def csv_blocks(path: Path, name: str, wanted: Sequence[str], dialect: Dialect, s
         if not header:
             header, place = _header(path, lines, name, dialect)
         found = _Found([], [], [])
+        cuts = cut_lines("".join(lines.texts), dialect.delimiter, len(header)) if can_be_cut(dialect, header, wanted) else None
+        taken, changes = np.zeros(end, dtype=bool), [] if cuts is None else (np.flatnonzero(np.diff(cuts.simple)) + 1).tolist()
         while header and place < end:
-            place = _ordinary(lines, place, min(place + WINDOW, end), dialect, len(header), found)
-            if place < end:
-                place = _other(lines, place, name, dialect, header, found)
+            if cuts is not None and cuts.simple[place]:
+                after = _run_end(changes, place, end)
+                taken[place:after] = True
+                place = after
+            stop = min(place + WINDOW, end if cuts is None else _run_end(changes, place, end))
+            if place < stop:
+                place = _ordinary(lines, place, stop, dialect, len(header), found)
+                if place < stop:
+                    place = _other(lines, place, name, dialect, header, found)
+        if cuts is not None:
+            yield _strings(cuts, taken, lines.first, name, header, wanted, dialect)
         yield _block(name, found, header, wanted)
         lines.drop(place if header else len(lines.texts))
 
@@ -142,6 +157,23 @@ def _other(lines: _Lines, place: int, name: str, dialect: Dialect, header: list[
             found.records.append(record)
         return source.taken[0].number - lines.first + source.used
     return len(lines.texts)
+
+
+def _run_end(changes: Sequence[int], place: int, end: int) -> int:
+    """Give the next place at which lines are of the other kind."""
+    number = bisect_right(changes, place)
+    return changes[number] if number < len(changes) else end
+
+
+def _strings(cuts: Cuts, taken: Flags, first: int, name: str, header: Sequence[str], wanted: Sequence[str], dialect: Dialect) -> Strings:
+    numbers = {column: place for place, column in enumerate(header) if column in wanted}
+    places = np.flatnonzero(taken)
+
+    def raw(place: int) -> RawRow:
+        fields = next(dialect.reader([cuts.lines.line(int(places[place])).decode()]))
+        return RawRow(name, first + int(places[place]), dict(zip(header, fields, strict=True)))
+
+    return Strings(name, places + first, cuts.columns(numbers, taken[cuts.simple]), raw)
 
 
 def _block(name: str, found: _Found, header: Sequence[str], wanted: Sequence[str]) -> Block:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.corpus.blocks import Block, json_block, line_blocks, parquet_blocks
+from pipeline.corpus.blocks import Block, Strings, json_block, line_blocks, parquet_blocks, row_of_json
 from pipeline.corpus.candidates import part_of
 from pipeline.corpus.columns import wanted_columns
 from pipeline.corpus.csv_blocks import csv_blocks
@@ -14,6 +15,7 @@ from pipeline.corpus.dialects import dialect_of
 from pipeline.corpus.encodings import check_encoding
 from pipeline.corpus.parts import Part
 from pipeline.corpus.rows import RawRow
+from pipeline.corpus.strings import strings_part
 from pipeline.corpus.template_parts import template_part
 from pipeline.corpus.templates import Lines, Template, template_of
 from pipeline.settings import Project
@@ -48,7 +50,7 @@ def stretches_of(path: Path, name: str, kind: str, project: Project) -> Iterator
     :raises CorpusError: where it cannot be read, or is in another encoding than the project file says.
     """
     if kind == "parquet":
-        return (_of_block(block, project) for block in parquet_blocks(path, name, wanted_columns(project)))
+        return (_of_block(block, project) for block in parquet_blocks(path, name, wanted_columns(project), BLOCK_BYTES))
     if project.corpus.encoding is None:
         check_encoding(path)
     if kind == "jsonl":
@@ -57,7 +59,11 @@ def stretches_of(path: Path, name: str, kind: str, project: Project) -> Iterator
     return (_of_block(block, project) for block in csv_blocks(path, name, wanted_columns(project), dialect, BLOCK_BYTES))
 
 
-def _of_block(block: Block, project: Project) -> Stretch:
+def _of_block(block: Block | Strings, project: Project) -> Stretch:
+    if isinstance(block, Strings):
+        parts, rest = strings_part(block, project)
+        others = _of_block(block.only(rest), project)
+        return Stretch([*parts, *others.parts], others.rows)
     part, left = part_of(block, project)
     return Stretch([part], [*(block.raw(place) for place in left), *block.others])
 
@@ -68,12 +74,13 @@ def _json_stretches(path: Path, name: str, project: Project) -> Iterator[Stretch
         lines = Lines(block)
         found: list[Part] = []
         others = np.arange(len(lines.ends))
+        raw = partial(_row_of_line, lines, first, name)
         for _ in range(TEMPLATES):
             if template is None and len(others):
                 template = template_of(lines.line(int(others[0])).removesuffix(b"\n"), wanted_columns(project))
             if template is None:
                 break
-            made = template_part(lines, template, others, name, first, project)
+            made = template_part(lines, template, others, project, source=name, positions=first + np.arange(len(lines.ends)), raw=raw)
             if made is None:
                 break
             part, rest = made
@@ -84,6 +91,10 @@ def _json_stretches(path: Path, name: str, project: Project) -> Iterator[Stretch
             others, template = rest, None
         stretch = _of_block(json_block((others + first).tolist(), [lines.line(number) for number in others.tolist()], name), project)
         yield Stretch([*found, *stretch.parts], stretch.rows)
+
+
+def _row_of_line(lines: Lines, first: int, name: str, number: int) -> RawRow:
+    return row_of_json(first + number, lines.line(number), name)
 
 
 def gathered(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:

@@ -9,12 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.corpus.blocks import row_of_json
 from pipeline.corpus.candidates import UncertainError, json_of, normal_pieces, partition_in
 from pipeline.corpus.columns import gold_of, id_of
 from pipeline.corpus.occurrences import Keys, keys_of_slices
-from pipeline.corpus.parts import Part, Places, make_part
-from pipeline.corpus.rows import RawRow
+from pipeline.corpus.parts import Part, Places, Raw, make_part
 from pipeline.corpus.templates import SPACE, Lines, Template, words_of
 from pipeline.ids import canonical_json
 from pipeline.settings import Project
@@ -24,11 +22,14 @@ __all__ = ["template_part"]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def template_part(lines: Lines, template: Template, among: Places, source: str, first: int, project: Project) -> tuple[Part, Places] | None:
+def template_part(
+    lines: Lines, template: Template, among: Places, project: Project, *, source: str, positions: Places, raw: Raw
+) -> tuple[Part, Places] | None:
     """Make the documents of the lines that fit a template, and give the numbers of the others; None where a row needs more than cutting.
 
     :param among: numbers of the lines to look at.
-    :param first: number of the first line in the file.
+    :param positions: of all lines in the file.
+    :param raw: gives the row of a line, by its number, as the row reader does.
     """
     corpus = project.corpus
     if corpus.title is not None or corpus.time is not None or not {corpus.text, corpus.id or corpus.text} <= template.slots.keys():
@@ -47,11 +48,8 @@ def template_part(lines: Lines, template: Template, among: Places, source: str, 
         kept, cut, pieces = kept[keep], cut.only(keep), list(compress(pieces, keep.tolist()))
         columns = {name: column.filter(pa.array(keep)) for name, column in columns.items()}
     named = cut.keys(project.corpus.id) if project.corpus.id is not None else cut.unnamed(project.corpus.text, columns.get("partition"))
-
-    def raw(place: int) -> RawRow:
-        return row_of_json(first + int(kept[place]), lines.line(int(kept[place])), source)
-
-    return make_part(kept + first, columns, pieces, named, raw, seed=project.seed), np.setdiff1d(among, kept, assume_unique=True)
+    part = make_part(positions[kept], columns, pieces, named, lambda place: raw(int(kept[place])), seed=project.seed)
+    return part, np.setdiff1d(among, kept, assume_unique=True)
 
 
 class _Cut:

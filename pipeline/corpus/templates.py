@@ -115,7 +115,7 @@ class Lines:
         fits = np.zeros(len(ends), dtype=bool)
         fits[among] = True
         fits &= (np.searchsorted(quotes, ends) - first) == template.quotes
-        fits[self._unusual()] = False
+        fits[self.unusual()] = False
         lines = np.flatnonzero(fits)
         first, starts, ends = first[lines], starts[lines], ends[lines]
         kept = np.ones(len(lines), dtype=bool)
@@ -143,14 +143,17 @@ class Lines:
             equal &= (found & np.uint64(2 ** (8 * len(part)) - 1)) == np.uint64(int.from_bytes(part, "little"))
         return equal
 
-    def _unusual(self) -> Places:
-        """Number the lines with bytes that are not proved to be harmless."""
+    def unusual(self, besides: int = NEWLINE) -> Places:
+        """Number the lines with bytes that are not proved to be harmless.
+
+        :param besides: a further control character that is.
+        """
         codes, found = self.codes[:-WORD], [np.empty(0, np.int64)]
         if b"\\" in self.block:
             found.append(np.flatnonzero(codes == BACKSLASH))
         controls = codes < SPACE
         if np.count_nonzero(controls) > len(self.ends):
-            places = np.flatnonzero(controls & (codes != NEWLINE))
+            places = np.flatnonzero(controls & (codes != NEWLINE) & (codes != besides))
             found.append(places[(codes[places] != RETURN) | (self.codes[places + 1] != NEWLINE)])
         if not self.block.isascii() and not is_utf8(self.block):
             wide = np.unique(np.searchsorted(self.ends, np.flatnonzero(codes >= 0x80)))

@@ -1,0 +1,79 @@
+"""Lines of CSV that are a record each, found and cut with arithmetic on their bytes.
+
+A line that begins outside quotes is a record of its own, and ends outside quotes, where each of its quotes stands at the edge of a field:
+every second one opens a field that it begins, and every other closes one that it ends. Then a delimiter parts fields where an even number
+of quotes stands before it. Lines with other quotes, other numbers of fields, or bytes that are not proved to be harmless are left.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.corpus.dialects import Dialect
+from pipeline.corpus.templates import QUOTE, RETURN, SPACE, Lines
+
+__all__ = ["Cuts", "Flags", "can_be_cut", "cut_lines"]
+
+Places = np.ndarray[Any, np.dtype[np.int64]]
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Which lines are a record if they begin outside quotes, and where the fields of these stand."""
+
+    lines: Lines
+    simple: Flags  # of each line
+    begins: Places  # of shape (simple lines, fields)
+    ends: Places
+
+    def columns(self, numbers: Mapping[str, int], kept: Flags) -> dict[str, pa.StringArray]:
+        """Cut columns out of some of the simple lines.
+
+        :param numbers: of the fields, by the name of a column.
+        :param kept: of each simple line, whether it is wanted.
+        """
+        begins, ends = self.begins[kept], self.ends[kept]
+        return {name: self.lines.between(begins[:, number], ends[:, number]) for name, number in numbers.items()}
+
+
+def can_be_cut(dialect: Dialect, header: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Tell whether the lines of a file can be cut at all: fields quoted as in RFC 4180, a delimiter of one byte, all wanted columns there."""
+    plain = dialect.quote == '"' and dialect.escape is None and not dialect.skip_spaces
+    return plain and dialect.delimiter.isascii() and dialect.delimiter not in ' "\\' and set(wanted) <= set(header)
+
+
+def cut_lines(text: str, delimiter: str, width: int) -> Cuts:
+    """Find the lines that are a record of so many fields.
+
+    :param text: lines with their ends, bytes that are not UTF-8 as surrogates.
+    """
+    lines = Lines(text.encode("utf-8", "surrogateescape"))
+    codes, starts, mark = lines.codes, lines.starts, ord(delimiter)
+    ends = lines.ends - ((codes[lines.ends - 1] == RETURN) & (lines.ends > starts))
+    quotes, marks = np.flatnonzero(codes == QUOTE), np.flatnonzero(codes == mark)
+    before: Places = np.searchsorted(quotes, starts)  # of each line, the quotes in front of it
+    of_quote: Places = np.searchsorted(lines.ends, quotes)
+    of_mark: Places = np.searchsorted(lines.ends, marks)
+    simple = (np.diff(before, append=len(quotes)) % 2 == 0) & (ends > starts)
+    opening = (np.arange(len(quotes)) - before[of_quote]) % 2 == 0
+    at_edge = np.where(
+        opening,
+        (quotes == starts[of_quote]) | (codes[quotes - 1] == mark),
+        (quotes + 1 == ends[of_quote]) | (codes[quotes + 1] == mark),
+    )
+    simple[of_quote[~at_edge]] = False
+    parting = (np.searchsorted(quotes, marks) - before[of_mark]) % 2 == 0
+    if mark < SPACE:  # within a field it is a control character
+        simple[of_mark[~parting]] = False
+    marks, of_mark = marks[parting], of_mark[parting]
+    simple &= np.bincount(of_mark, minlength=len(simple)) == width - 1
+    simple[lines.unusual(besides=mark)] = False
+    inner = marks[simple[of_mark]].reshape(-1, width - 1)
+    begins = np.concatenate([starts[simple, None], inner + 1], axis=1)
+    closes = np.concatenate([inner, ends[simple, None]], axis=1)
+    quoted = (codes[begins] == QUOTE) & (closes > begins)
+    return Cuts(lines, simple, begins + quoted, closes - quoted)
