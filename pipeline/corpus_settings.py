@@ -144,6 +144,8 @@ class CorpusSettings(Settings):
         None, description="What is done about texts that are nearly the same, as {threshold: 0.8, act: share}; nothing when absent."
     )
     detect_language: bool = Field(False, description="Detect the language of each text that corpus.language does not name.")
+    licence: Text | None = Field(None, description="Under which terms the texts may be used; the report says it, and nothing else reads it.")
+    limits: Text | None = Field(None, description="What is known to be wrong or missing in the texts; the report says it.")
 
     @field_validator("path", mode="before")
     @classmethod

@@ -15,6 +15,7 @@ from pipeline.cli.duplicates import duplicates
 from pipeline.cli.embedders import embedders
 from pipeline.cli.export import export
 from pipeline.cli.progress import ConsoleProgress
+from pipeline.cli.report import report
 from pipeline.cli.scoring import label, serve
 from pipeline.cli.show import show_json, show_run, show_status
 from pipeline.cli.sql import sql
@@ -145,6 +146,7 @@ def status(name: Name, as_json: Json = False) -> None:
 
 app.command()(sql)
 app.command()(export)
+app.command()(report)
 app.command()(label)
 app.command()(serve)
 app.command()(embedders)

@@ -1,0 +1,97 @@
+"""Where labels fail, worst first: pairs that are taken for one another, parts of the corpus, categories."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.records import Evaluation
+from pipeline.report.contents import Confusion, Contents
+from pipeline.report.quality import quality
+from pipeline.report.words import cut, per_cent
+
+__all__ = ["Fault", "documents_of", "errors_of", "faults", "paired", "worst_slice"]
+
+NAME = 60  # characters of a name within a sentence
+FEWEST = 30  # documents of a part that is called worse
+NONE = "(none)"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One place where labels fail, as the end of a sentence, with the documents it costs and the share of all errors that they are."""
+
+    kind: str
+    sentence: str
+    documents: int
+    of_errors: float
+    names: Sequence[str] = ()
+
+
+def documents_of(count: int) -> str:
+    """Write a number of documents."""
+    return f"{count:,} document" if count == 1 else f"{count:,} documents"
+
+
+def paired(contents: Contents) -> dict[str, str]:
+    """Pair each known label with the category that stands for it: the same name, or the best one-to-one match."""
+    import numpy as np
+    from scipy.optimize import linear_sum_assignment
+
+    if contents.same_names:
+        return {one.truth: one.truth for one in contents.confusions}
+    truths = sorted({one.truth for one in contents.confusions})
+    labels = sorted({one.label for one in contents.confusions if one.label})
+    table = np.zeros((len(truths), len(labels)))
+    for one in contents.confusions:
+        if one.label:
+            table[truths.index(one.truth), labels.index(one.label)] = one.n
+    rows, columns = linear_sum_assignment(-table)
+    return {truths[row]: labels[column] for row, column in zip(rows, columns, strict=True) if table[row, column] > 0}
+
+
+def errors_of(contents: Contents) -> list[Confusion]:
+    """List what is confused, the most frequent first; where categories are not the known labels, what lies outside the best match."""
+    right = paired(contents)
+    wrong = [one for one in contents.confusions if right.get(one.truth) != one.label]
+    return sorted(wrong, key=lambda one: (-one.n, one.truth, one.label))
+
+
+def faults(contents: Contents) -> list[Fault]:
+    """List where labels fail, what costs most first; a part of the corpus comes first where it is clearly worse."""
+    return [*_of_parts(contents), *sorted(_of_pairs(contents), key=lambda fault: -fault.documents)]
+
+
+def worst_slice(contents: Contents) -> tuple[Evaluation, Evaluation] | None:
+    """Give the part of the corpus that is clearly worse than the whole, its interval below that of the whole, with the figure of the whole."""
+    found = quality(contents)
+    if found is None or found.figure.low is None:
+        return None
+    whole = found.figure
+    parts = [
+        one for one in contents.figures
+        if one.subject == whole.subject and one.metric == whole.metric and "=" in one.slice and one.n >= FEWEST
+        and one.high is not None and whole.low is not None and one.high < whole.low
+    ]  # fmt: skip
+    return (min(parts, key=lambda one: one.value), whole) if parts else None
+
+
+def _of_parts(contents: Contents) -> Iterator[Fault]:
+    worst = worst_slice(contents)
+    if worst is not None:
+        part, whole = worst
+        said = f"where {cut(part.slice.replace('=', ' is '), NAME)} ({per_cent(part.value)} of {part.n:,} against {per_cent(whole.value)})"
+        yield Fault("slice", said, round(part.n * (1 - part.value)), 0.0, (part.slice,))
+
+
+def _of_pairs(contents: Contents) -> Iterator[Fault]:
+    wrong, n = errors_of(contents), sum(one.n for one in contents.confusions)
+    total = sum(one.n for one in wrong)
+    sizes = Counter[str]()
+    for one in contents.confusions:
+        sizes[one.truth] += one.n
+    verb = "goes to" if contents.truth == "gold" else "becomes, with the student,"
+    for one in wrong:
+        label = cut(one.label or NONE, NAME)
+        said = f"where {cut(one.truth, NAME)} {verb} {label} ({one.n:,} of its {sizes[one.truth]:,}, {per_cent(one.n / total)} of the errors)"
+        if one.n >= 2 and n:
+            yield Fault("pair", said, one.n, one.n / total, (one.truth, one.label))

@@ -1,0 +1,104 @@
+"""Which figure tells how good the labels are, by whom, and against which baseline: what the verdict and the quality table go by."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.records import Evaluation
+from pipeline.report.contents import Contents
+
+__all__ = ["BASELINES", "CEILINGS", "HEADLINES", "Quality", "checked_by", "labeller", "main_slice", "quality"]
+
+BASELINES = ("baseline", "majority", "random", "tfidf")
+CEILINGS = ("told_names",)
+# From the most to the least that is known: the metric, and what it goes by.
+HEADLINES = ("exact_accuracy", "accuracy", "judged_accuracy_hard", "judged_accuracy_random", "estimated_accuracy")
+WHOLE = ("all", "held_out", "sample", "")
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The figure that tells most, who checked it (gold, people, judge or estimate), and the best baseline by the same measure."""
+
+    figure: Evaluation
+    by: str
+    baseline: Evaluation | None = None
+    gain: Evaluation | None = None  # paired, over that baseline, where it was measured
+
+    @property
+    def better(self) -> bool | None:
+        """Say whether it is shown to be better than the best baseline; None where there is none."""
+        if self.baseline is None:
+            return None
+        if self.gain is not None and self.gain.low is not None:
+            return self.gain.low > 0
+        low, high = self.figure.low, self.baseline.high
+        return low is not None and high is not None and low > high
+
+    @property
+    def low(self) -> float:
+        """Give the lower end of its interval, or the value where it has none."""
+        return self.figure.value if self.figure.low is None else self.figure.low
+
+
+def labeller(contents: Contents) -> str:
+    """Name the subject that gives most documents their label: teacher or student."""
+    machine = {"student": contents.labelled_by.get("student", 0), "teacher": contents.labelled_by.get("llm", 0)}
+    return max(machine, key=lambda subject: machine[subject])
+
+
+def checked_by(figure: Evaluation) -> str:
+    """Say who stands behind a figure: gold, people, judge, estimate or nobody."""
+    judge = figure.judge.lower()
+    if figure.metric.startswith("estimated"):
+        return "estimate"
+    if "gold" in judge:
+        return "gold"
+    if any(word in judge for word in ("people", "person", "human", "rater", "majority")):
+        return "people"
+    return "judge" if figure.metric.startswith(("judged", "relevance")) else "nobody"
+
+
+def main_slice(figures: Sequence[Evaluation]) -> Evaluation | None:
+    """Choose among figures of one metric the one about the whole, or else the one about held-out documents; None where there is neither."""
+    for name in WHOLE:
+        for figure in figures:
+            if figure.slice == name:
+                return figure
+    return None
+
+
+def quality(contents: Contents) -> Quality | None:
+    """Find the figure that tells most of how good the labels are; None where nothing does."""
+    for figure, by in _candidates(contents, labeller(contents)):
+        baseline = _best_baseline(contents.figures, figure)
+        gain = _gain(contents.figures, figure, baseline)
+        return Quality(figure, by, baseline, gain)
+    return None
+
+
+def _candidates(contents: Contents, subject: str) -> Iterator[tuple[Evaluation, str]]:
+    """Give the figures that could stand for the labels, those that tell most first."""
+    subjects = [subject, *(other for other in ("student", "teacher", "labels") if other != subject)]
+    for wanted in (("people", "gold"), ("judge",), ("estimate",)):
+        for name in HEADLINES:
+            for one in subjects:
+                found = [figure for figure in contents.figures if figure.subject == one and figure.metric == name and checked_by(figure) in wanted]
+                best = main_slice(found)
+                if best is not None and best.n:
+                    yield best, checked_by(best)
+
+
+def _best_baseline(figures: Sequence[Evaluation], figure: Evaluation) -> Evaluation | None:
+    same = [
+        one for one in figures
+        if one.subject in BASELINES and one.metric == figure.metric and one.slice == figure.slice and one.judge == figure.judge
+    ]  # fmt: skip
+    return max(same, key=lambda one: one.value, default=None)
+
+
+def _gain(figures: Sequence[Evaluation], figure: Evaluation, baseline: Evaluation | None) -> Evaluation | None:
+    if baseline is None:
+        return None
+    wanted = f"gain_over_{baseline.subject}"
+    found = [one for one in figures if one.subject == figure.subject and one.metric == wanted and one.slice == figure.slice]
+    return found[0] if found else None
