@@ -15,7 +15,7 @@ from tests.questions import asked_of
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for folder in ("pipeline", "assets") for path in (ROOT / folder).rglob("*.py"))
-STEPS = {"corpus", "duplicates", "taxonomy", "annotation", "students", "evaluation", "exam"}
+STEPS = {"corpus", "duplicates", "taxonomy", "annotation", "students", "evaluation", "exam", "report"}
 LAYERS = {
     "records": {
         "records",

@@ -14,6 +14,7 @@ __all__ = ["WIDTH", "Action", "actions", "needed"]
 
 Z = 1.959964
 WIDTH = 0.05  # half of the interval that is aimed at
+AIM = f"±{100 * WIDTH:.0f} points"
 NAME = 40
 MANY_FAILED, MANY_NONE = 0.02, 0.1
 LEAST = 0.02  # share of the labels that two confused categories cost before they are named
@@ -39,7 +40,15 @@ def actions(contents: Contents, found: Quality | None) -> list[Action]:
     if not sum(contents.labelled_by.values()):
         command = f"linnaeus run {contents.project}"
         return [Action("run the project to its end", "No document has a label: run the project, and look at what stops it.", 2.0, command)]
-    every = [*_people(contents, found), *_baseline(found), *_failures(contents), *_pairs(contents), *_parts(contents), *_student(contents, found), *_drift(contents)]
+    every = [
+        *_people(contents, found),
+        *_baseline(found),
+        *_failures(contents),
+        *_pairs(contents),
+        *_parts(contents),
+        *_student(contents, found),
+        *_drift(contents),
+    ]
     return sorted(every, key=lambda action: -action.effect)
 
 
@@ -49,14 +58,14 @@ def _people(contents: Contents, found: Quality | None) -> Iterator[Action]:
         share = 0.5 if found is None else found.figure.value
         count = min(max(needed(share), 50), contents.nutrition.texts)
         said = f"have people label {count:,} documents"
-        full = f"Have people label {count:,} documents drawn at random: nobody has checked the labels, and so many give an interval of ±{100 * WIDTH:.0f} points."
+        full = f"Have people label {count:,} documents drawn at random: nobody has checked the labels, and so many give an interval of {AIM}."
         yield Action(said, full, 1.0, command)
         return
     figure = found.figure
     half = 0.0 if figure.low is None or figure.high is None else (figure.high - figure.low) / 2
     more = needed(figure.value) - figure.n
     if half > WIDTH and more > 0 and figure.n < contents.nutrition.texts:
-        full = f"Have people label {more:,} more documents: the interval of {figure.n:,} is ±{100 * half:.1f} points, and that would make it ±{100 * WIDTH:.0f}."
+        full = f"Have people label {more:,} more documents: the interval of {figure.n:,} is ±{100 * half:.1f} points, and would be {AIM}."
         yield Action(f"have people label {more:,} more documents", full, half, command)
 
 
@@ -64,7 +73,7 @@ def _baseline(found: Quality | None) -> Iterator[Action]:
     if found is not None and found.better is False and found.baseline is not None:
         full = (
             "Take a larger model for the labels, or keep the baseline: nothing shows that the labels are better than it,"
-            f" {per_cent(found.figure.value)} against {per_cent(found.baseline.value)}."
+            f" {per_cent((found.beside or found.figure).value)} against {per_cent(found.baseline.value)}."
         )
         yield Action("try a larger model, since a baseline does as well", full, 0.5)
 
@@ -77,7 +86,7 @@ def _failures(contents: Contents) -> Iterator[Action]:
         full = f"{per_cent(waiting)} of the documents wait for a label; a run labels them."
         yield Action("run the project to its end", full, waiting, f"linnaeus run {contents.project}")
     if failed > MANY_FAILED:
-        full = f"The model gave no valid answer for {per_cent(failed)} of the documents; the next run asks again, and an exam says whether the model is fit."
+        full = f"The model gave no valid answer for {per_cent(failed)} of the documents; the next run asks again (linnaeus exam: is the model fit?)."
         yield Action("ask again where the model failed", full, failed, f"linnaeus run {contents.project}")
     if none_fits > MANY_NONE:
         full = f"{per_cent(none_fits)} of the documents fit no category; a proposal shows what is missing, and changes nothing."
@@ -94,16 +103,20 @@ def _pairs(contents: Contents) -> Iterator[Action]:
                 pairs[frozenset((one.truth, one.label))] = pairs.get(frozenset((one.truth, one.label)), 0) + one.n
         for pair, count in sorted(pairs.items(), key=lambda item: -item[1])[:2]:
             if count / n >= LEAST:
-                one, other = sorted(cut(name, NAME) for name in pair)
+                first, second = sorted(f"“{cut(name, NAME)}”" for name in pair)
                 told = f" A sentence that tells them apart: {sentences[pair]}" if pair in sentences else ""
-                full = f"Merge {one} and {other}, or say in their definitions what tells them apart: at most {per_cent(count / n)} of all labels would be mended.{told}"
-                yield Action(f"merge or clarify {one} and {other}", full, count / n, f"linnaeus taxonomy export {contents.project} categories.yaml")
+                full = f"Merge {first} and {second}, or say what tells them apart: at most {per_cent(count / n)} of all labels would be mended.{told}"
+                yield Action(
+                    f"merge or clarify {first} and {second}", full, count / n, f"linnaeus taxonomy export {contents.project} categories.yaml"
+                )
     else:
         wrong = [one for one in errors_of(contents)[:1] if one.label and one.n / n >= LEAST]
         for only in wrong:
-            label, truth = cut(only.label, NAME), cut(only.truth, NAME)
-            full = f"Split {label}, or give {truth} a category of its own: {per_cent(only.n / n)} of all documents are known as {truth} and lie in {label}."
-            yield Action(f"split {label}, which holds {truth} as well", full, only.n / n, f"linnaeus taxonomy export {contents.project} categories.yaml")
+            label, truth = f"“{cut(only.label, NAME)}”", f"“{cut(only.truth, NAME)}”"
+            full = f"Split {label}, or give {truth} a category of its own: {per_cent(only.n / n)} of all documents are {truth} and lie in {label}."
+            yield Action(
+                f"split {label}, which holds {truth} as well", full, only.n / n, f"linnaeus taxonomy export {contents.project} categories.yaml"
+            )
 
 
 def _parts(contents: Contents) -> Iterator[Action]:
@@ -112,7 +125,9 @@ def _parts(contents: Contents) -> Iterator[Action]:
         part, whole = worst
         where = cut(part.slice.replace("=", " is "), NAME)
         lost = (whole.value - part.value) * part.n / max(1, whole.n)
-        yield Action(f"read the documents where {where}", f"Read documents where {where}, and label some by hand: they are clearly worse than the rest.", lost)
+        yield Action(
+            f"read the documents where {where}", f"Read documents where {where}, and label some by hand: they are clearly worse than the rest.", lost
+        )
 
 
 def _student(contents: Contents, found: Quality | None) -> Iterator[Action]:
@@ -122,7 +137,8 @@ def _student(contents: Contents, found: Quality | None) -> Iterator[Action]:
     taught = [one for one in contents.figures if _same(one, found.figure, "teacher")]
     for teacher in taught:
         if teacher.low is not None and found.figure.high is not None and teacher.low > found.figure.high:
-            full = f"Let the model label more documents (annotation.sample): its labels are clearly better than the student's, {per_cent(teacher.value)} against {per_cent(found.figure.value)}."
+            better = f"{per_cent(teacher.value)} against {per_cent(found.figure.value)}"
+            full = f"Let the model label more documents (annotation.sample): its labels are clearly better than the student's, {better}."
             yield Action("let the model label more documents for the student", full, teacher.value - found.figure.value)
             return
     if found.by in {"gold", "people"} and found.low < 0.8 and found.better is not False:
@@ -142,5 +158,3 @@ def _drift(contents: Contents) -> Iterator[Action]:
 
 def _beyond(value: float | None, by_chance: float | None) -> bool:
     return value is not None and by_chance is not None and value > by_chance
-
-

@@ -11,7 +11,7 @@ from pipeline.report.words import per_cent
 __all__ = ["Whisker", "columns_chart", "drift_chart", "reliability_chart", "risk_chart", "whisker_chart"]
 
 WIDTH, HEIGHT = 360.0, 250.0
-LEFT, RIGHT, TOP, BOTTOM = 44.0, 12.0, 12.0, 40.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 18.0, 26.0, 40.0
 COLOURS = ("one", "two", "three", "four")  # classes of the style sheet
 
 
@@ -63,7 +63,9 @@ def reliability_chart(subjects: Mapping[str, Sequence[tuple[float, float, float 
         total = max(1, sum(point[4] for point in points))
         for x, y, low, high, n in points:
             across = f"{plane.x(x):.1f}"
-            parts.append(f'<line class="thin {colour}" x1="{across}" y1="{plane.y(_or(low, y)):.1f}" x2="{across}" y2="{plane.y(_or(high, y)):.1f}"/>')
+            parts.append(
+                f'<line class="thin {colour}" x1="{across}" y1="{plane.y(_or(low, y)):.1f}" x2="{across}" y2="{plane.y(_or(high, y)):.1f}"/>'
+            )
             parts.append(f'<circle class="dot {colour}" cx="{across}" cy="{plane.y(y):.1f}" r="{2.5 + 5 * (n / total) ** 0.5:.1f}"/>')
     told = "; ".join(f"{name}: {sum(point[4] for point in points):,} documents" for name, points in subjects.items())
     return _chart(plane, parts, "probability", "share that is right", f"Accuracy over probability. {told}")
@@ -108,11 +110,13 @@ def drift_chart(parts: Sequence[tuple[str, float | None, float | None]], what: s
 def columns_chart(columns: Sequence[tuple[str, int]], what: str, unit: str) -> Markup:
     """Draw a column for each count."""
     most = max((count for _, count in columns), default=0) or 1
-    plane, width = _Plane(most_y=float(most)), (WIDTH - LEFT - RIGHT) / max(1, len(columns))
+    plane, width = _Plane(most_y=_whole_end(most)), (WIDTH - LEFT - RIGHT) / max(1, len(columns))
     drawn = []
     for place, (name, count) in enumerate(columns):
         left, high = LEFT + place * width, plane.y(count)
-        drawn.append(f'<rect class="bar one" x="{left + 1.5:.1f}" y="{high:.1f}" width="{max(1.0, width - 3):.1f}" height="{HEIGHT - BOTTOM - high:.1f}"/>')
+        drawn.append(
+            f'<rect class="bar one" x="{left + 1.5:.1f}" y="{high:.1f}" width="{max(1.0, width - 3):.1f}" height="{HEIGHT - BOTTOM - high:.1f}"/>'
+        )
         drawn.append(f'<text class="tick" x="{left + width / 2:.1f}" y="{HEIGHT - BOTTOM + 13}" text-anchor="middle">{html.escape(name)}</text>')
     return _chart(plane, drawn, unit, "", f"{what}: " + ", ".join(f"{name} {count:,}" for name, count in columns), x_ticks=False, whole=True)
 
@@ -138,7 +142,7 @@ def _chart(
     label = html.escape(told, quote=True)
     return Markup(
         f'<svg class="chart" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img" aria-label="{label}">{title}{"".join(axes)}{"".join(parts)}'
-        + (f'<text class="title" x="{LEFT + 4}" y="{TOP + 9}">{html.escape(y)}</text>' if y else "")
+        + (f'<text class="title" x="4" y="13">{html.escape(y)}</text>' if y else "")
         + "</svg>"
     )
 
@@ -150,6 +154,12 @@ def _tick(value: float, *, whole: bool = False) -> str:
 def _round_up(value: float) -> float:
     """Give the least end of an axis that holds a value and is easily read."""
     return next((end for end in (0.02, 0.04, 0.08, 0.12, 0.2, 0.4, 0.6, 0.8) if value <= end), 1.0)
+
+
+def _whole_end(most: int) -> float:
+    """Give the least end of an axis of counts that divides into four."""
+    step = 10 ** max(0, len(str(most)) - 2)
+    return float(-(-most // (4 * step)) * 4 * step)
 
 
 def _or(value: float | None, other: float) -> float:

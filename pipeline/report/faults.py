@@ -92,6 +92,6 @@ def _of_pairs(contents: Contents) -> Iterator[Fault]:
     verb = "goes to" if contents.truth == "gold" else "becomes, with the student,"
     for one in wrong:
         label = cut(one.label or NONE, NAME)
-        said = f"where {cut(one.truth, NAME)} {verb} {label} ({one.n:,} of its {sizes[one.truth]:,}, {per_cent(one.n / total)} of the errors)"
+        said = f"where “{cut(one.truth, NAME)}” {verb} “{label}” ({one.n:,} of its {sizes[one.truth]:,}, {per_cent(one.n / total)} of the errors)"
         if one.n >= 2 and n:
             yield Fault("pair", said, one.n, one.n / total, (one.truth, one.label))

@@ -132,8 +132,8 @@ def drift_pictures(contents: Contents) -> list[Markup]:
 
 def length_picture(contents: Contents) -> Markup:
     """Draw how many documents are how long."""
-    named = [(f"{start}–{end - 1}" if end else f"{start}+", count) for start, end, count in contents.nutrition.lengths]
-    short = [(name if len(named) <= 7 else name.split("–")[0], count) for name, count in named]
+    named = [(f"{start}-{end - 1}" if end else f"{start}+", count) for start, end, count in contents.nutrition.lengths]
+    short = [(name if len(named) <= 7 else name.split("-")[0], count) for name, count in named]
     return columns_chart(short, "Documents by words", "words" if len(named) <= 7 else "words, from")
 
 
@@ -156,7 +156,11 @@ def grid(contents: Contents) -> Grid | None:
     laid = []
     for row in shown_rows:
         total = sum(counts[row, column] for column in shown_columns)
-        cells = [(counts[row, column], counts[row, column] / max(1, total), right.get(row) == column and row != REST) for column in shown_columns]
+        hits = [right.get(row) == column and row != REST for column in shown_columns]
+        shades = [counts[row, column] / max(1, total) for column in shown_columns]
+        cells = [
+            (counts[row, column], shade if hit else shade**0.5, hit) for column, shade, hit in zip(shown_columns, shades, hits, strict=True)
+        ]  # what is rare and wrong is to be seen
         laid.append((row, total, cells))
     wrong = sum(one.n for one in errors_of(contents))
     return Grid([column or "(none)" for column in shown_columns], laid, n - wrong, n, max(0, len(rows) - len(shown_rows)))

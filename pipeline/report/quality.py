@@ -12,16 +12,21 @@ BASELINES = ("baseline", "majority", "random", "tfidf")
 CEILINGS = ("told_names",)
 # From the most to the least that is known: the metric, and what it goes by.
 HEADLINES = ("exact_accuracy", "accuracy", "judged_accuracy_hard", "judged_accuracy_random", "estimated_accuracy")
+MATCHED = "accuracy"
 WHOLE = ("all", "held_out", "sample", "")
 
 
 @dataclass(frozen=True)
 class Quality:
-    """The figure that tells most, who checked it (gold, people, judge or estimate), and the best baseline by the same measure."""
+    """The figure that tells most, who checked it (gold, people, judge or estimate), and the best baseline.
+
+    `beside` is the same labels by the measure of the baseline, where that knows no other.
+    """
 
     figure: Evaluation
     by: str
     baseline: Evaluation | None = None
+    beside: Evaluation | None = None
     gain: Evaluation | None = None  # paired, over that baseline, where it was measured
 
     @property
@@ -31,8 +36,16 @@ class Quality:
             return None
         if self.gain is not None and self.gain.low is not None:
             return self.gain.low > 0
-        low, high = self.figure.low, self.baseline.high
+        low, high = (self.beside or self.figure).low, self.baseline.high
         return low is not None and high is not None and low > high
+
+    @property
+    def worse(self) -> bool:
+        """Say whether it is shown to be worse than the best baseline."""
+        if self.baseline is None or self.better:
+            return False
+        high, low = (self.beside or self.figure).high, self.baseline.low
+        return high is not None and low is not None and high < low
 
     @property
     def low(self) -> float:
@@ -70,10 +83,18 @@ def main_slice(figures: Sequence[Evaluation]) -> Evaluation | None:
 def quality(contents: Contents) -> Quality | None:
     """Find the figure that tells most of how good the labels are; None where nothing does."""
     for figure, by in _candidates(contents, labeller(contents)):
+        beside = figure
         baseline = _best_baseline(contents.figures, figure)
-        gain = _gain(contents.figures, figure, baseline)
-        return Quality(figure, by, baseline, gain)
+        if baseline is None and (matched := _matched(contents.figures, figure)) is not None:
+            beside, baseline = matched, _best_baseline(contents.figures, matched)
+        return Quality(figure, by, baseline, beside, _gain(contents.figures, figure, baseline))
     return None
+
+
+def _matched(figures: Sequence[Evaluation], figure: Evaluation) -> Evaluation | None:
+    """Give the accuracy of the same labels after matching, which baselines without names have as well."""
+    found = [one for one in figures if one.subject == figure.subject and one.metric == MATCHED and checked_by(one) == checked_by(figure)]
+    return main_slice(found)
 
 
 def _candidates(contents: Contents, subject: str) -> Iterator[tuple[Evaluation, str]]:

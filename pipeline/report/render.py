@@ -32,25 +32,29 @@ KINDS: Mapping[str, str] = {
 def render_report(contents: Contents) -> str:
     """Write the report of what was read as one page."""
     found = verdict(contents)
-    return _environment().get_template("report.html.j2").render(
-        c=contents,
-        style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        verdict=found,
-        rule=RULE,
-        quality=quality(contents),
-        tree=list(parts.bars(contents.branches)),
-        facets=[(facet, list(parts.bars(facet.branches))) for facet in contents.facets],
-        metrics=parts.metric_rows(contents),
-        slices=parts.slice_rows(contents),
-        curves=parts.curve_pictures(contents),
-        grid=parts.grid(contents),
-        worst=errors_of(contents)[:WORST_PAIRS],
-        drift=parts.drift_pictures(contents),
-        lengths=parts.length_picture(contents),
-        label_balance=parts.balance([branch.documents for branch in contents.branches if branch.is_leaf]),
-        gold_balance=parts.balance(list(contents.nutrition.gold.values())),
-        labelled=sum(contents.labelled_by.values()),
-        spent=_sums(contents),
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            c=contents,
+            style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+            verdict=found,
+            rule=RULE,
+            quality=quality(contents),
+            tree=list(parts.bars(contents.branches)),
+            facets=[(facet, list(parts.bars(facet.branches))) for facet in contents.facets],
+            metrics=parts.metric_rows(contents),
+            slices=parts.slice_rows(contents),
+            curves=parts.curve_pictures(contents),
+            grid=parts.grid(contents),
+            worst=errors_of(contents)[:WORST_PAIRS],
+            drift=parts.drift_pictures(contents),
+            lengths=parts.length_picture(contents),
+            label_balance=parts.balance([branch.documents for branch in contents.branches if branch.is_leaf]),
+            gold_balance=parts.balance(list(contents.nutrition.gold.values())),
+            labelled=sum(contents.labelled_by.values()),
+            spent=_sums(contents),
+        )
     )
 
 

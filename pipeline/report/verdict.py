@@ -1,4 +1,4 @@
-"""The verdict in three sentences, by rules on rows: how good the labels are, where they fail, what to do next. It claims no more than the rows say."""
+"""The verdict in three sentences, by rules on rows: how good labels are, where they fail, what to do next. It claims no more than rows say."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from pipeline.records import Evaluation
 from pipeline.report.actions import Action, actions
 from pipeline.report.contents import Contents
 from pipeline.report.faults import documents_of, faults
-from pipeline.report.metric_names import subject_name
+from pipeline.report.metric_names import metric, subject_name
 from pipeline.report.quality import Quality, quality
 from pipeline.report.words import interval, per_cent
 
 __all__ = ["RULE", "Light", "Verdict", "verdict"]
 
 RULE = (
-    "By the lower end of the 95 % interval of the accuracy that known labels or people give: exploring from 50 %, with care from 30 %; counting from 80 %,"
-    " with care from 60 %; decisions on single documents from 90 %, with care from 80 %. Nothing is a yes where a baseline is as good, and what a"
-    " model judged or estimated is with care at the most. Where nobody has checked, only exploring is open, with care."
+    "By the lower end of the 95 % interval of the accuracy that known labels or people give: exploring from 50 %, with care from 30 %;"
+    " counting from 80 %, with care from 60 %; decisions on single documents from 90 %, with care from 80 %. Nothing is a yes where a baseline"
+    " is as good, and what a model judged or estimated is with care at the most. Where nobody has checked, only exploring is open, with care."
 )
 # What one may want of the labels, with the lower end from which it is a yes, and from which it is with care.
 PURPOSES = (("Exploring", 0.5, 0.3), ("Counting", 0.8, 0.6), ("Single decisions", 0.9, 0.8))
@@ -68,12 +68,17 @@ def _quality(contents: Contents, found: Quality | None) -> str:
     opening = f"{documents_of(labelled)} bear one of {leaves} {'category' if leaves == 1 else 'categories'}"
     if found is None:
         agreement = _of(contents.figures, "student", "agreement")
-        more = f"; the student agrees with the model that taught it on {_measured(agreement)}, which does not say that either is right" if agreement else ""
+        more = (
+            f"; the student agrees with the model that taught it on {_measured(agreement)}, which does not say that either is right"
+            if agreement
+            else ""
+        )
         return f"{opening}, and nobody has checked whether the labels are right{more}."
     figure = found.figure
     said = MEASURED.get(figure.metric, "are right on {value} of {n} documents").format(value=interval(figure), n=f"{figure.n:,}")
-    unchecked = "" if found.by in {"gold", "people"} else " (nobody has checked)"
-    return f"{opening}; the labels of the {_who(figure.subject)} {said}, by {_judge(found)}{unchecked}, {_against(found)}."
+    judge = "" if figure.metric == "accuracy" and found.by == "gold" else f" by {_judge(found)}"
+    unchecked = "" if found.by in {"gold", "people"} else ", which nobody has checked"
+    return f"{opening}; the labels of the {_who(figure.subject)} {said}{judge}{unchecked}, {_against(found)}."
 
 
 def _judge(found: Quality) -> str:
@@ -85,11 +90,11 @@ def _judge(found: Quality) -> str:
 def _against(found: Quality) -> str:
     if found.baseline is None:
         return "with no baseline beside it"
-    name, value = subject_name(found.baseline.subject), interval(found.baseline)
-    if found.better:
-        return f"better than the best baseline ({name}: {value})"
-    worse = found.figure.high is not None and found.baseline.low is not None and found.figure.high < found.baseline.low
-    return f"{'worse than' if worse else 'not shown to be better than'} the best baseline ({name}: {value})"
+    told = f"{subject_name(found.baseline.subject)}: {interval(found.baseline)}"
+    if found.beside is not None and found.beside.metric != found.figure.metric:
+        told += f" against {interval(found.beside)} by {metric(found.beside.metric).title.lower()}"
+    shown = "better than" if found.better else "worse than" if found.worse else "not shown to be better than"
+    return f"{shown} the best baseline ({told})"
 
 
 def _failure(contents: Contents) -> str:

@@ -8,9 +8,11 @@ __all__ = ["cut", "duration", "interval", "number", "per_cent", "range_of", "val
 
 def per_cent(share: float, *, places: int = 1) -> str:
     """Write a share in per cent; 100 and 0 only where it is all or none."""
-    shown = f"{100 * share:.{places}f}"
-    if (shown.startswith("100") and share < 1) or (float(shown) == 0 and share > 0):
-        shown = "99.9" if share > 0.5 else "<0.1"
+    shown, least = f"{100 * share:.{places}f}", 10**-places
+    if float(shown) == 100 and share < 1:
+        shown = f">{100 - least:.{places}f}"
+    elif float(shown) == 0 and share > 0:
+        shown = f"<{least:.{places}f}"
     return f"{shown.removesuffix('.0') if share in (0, 1) else shown} %"
 
 
@@ -18,7 +20,7 @@ def number(value: float) -> str:
     """Write a number with commas, as long as it needs to be."""
     if float(value).is_integer():
         return f"{value:,.0f}"
-    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3f}"
+    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3f}".rstrip("0")
 
 
 def value_of(figure: Evaluation) -> str:

@@ -33,7 +33,8 @@ MOST_FILES = 12
 def nutrition(ask: Ask, project: Project) -> Nutrition:
     """Describe the data set."""
     documents, texts, inactive, first, last = ask(COUNTS)[0]
-    files = [f"{name} ({count:,})" for name, count in ask(FILES, [MOST_FILES])]
+    found = ask(FILES, [MOST_FILES + 1])
+    files = [f"{name} ({count:,})" for name, count in sorted(found[:MOST_FILES])] + ["and more"] * (len(found) > MOST_FILES)
     looked = ask(LOOKED)[0][0]
     corpus = project.corpus
     return Nutrition(

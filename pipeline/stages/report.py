@@ -1,6 +1,5 @@
 """Gathers what a report tells of from the tables, and writes it; no model is asked."""
 
-import hashlib
 import importlib.metadata
 import os
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from typing import Any
 import pipeline
 from pipeline.ids import content_id
 from pipeline.report import Contents, Provenance, render_report
-from pipeline.settings import MAIN, Project
+from pipeline.settings import Project
 from pipeline.stages import report_reads as reads
 from pipeline.stages.nutrition import nutrition
 from pipeline.stages.report_reads import Ask

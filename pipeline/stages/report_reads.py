@@ -10,8 +10,8 @@ from pipeline.settings import Project
 from pipeline.trust_records import CurvePoint, Drift
 
 __all__ = [
-    "Ask", "branches", "confusions", "curves", "documents_by_labeller", "drift", "facets", "figures", "forecast", "mistake_kinds", "mistakes", "pointers",
-    "prompts", "spent", "tables_there", "tie_breakers", "timed", "unlabelled",
+    "Ask", "branches", "confusions", "curves", "documents_by_labeller", "drift", "facets", "figures", "forecast", "mistake_kinds", "mistakes",
+    "pointers", "prompts", "spent", "tables_there", "tie_breakers", "timed", "unlabelled",
 ]  # fmt: skip
 
 Ask = Callable[..., Sequence[tuple[Any, ...]]]  # SQL and its values to rows
@@ -110,14 +110,14 @@ def curves(ask: Ask, evaluation_id: str) -> list[CurvePoint]:
 
 def branches(ask: Ask) -> list[Branch]:
     """Give the categories of the current taxonomy in tree order, each with a few documents drawn at random, the same ones each time."""
-    rows, means = ask(TREE), dict(ask(MEANS))
+    rows, means = ask(TREE), dict[str, float | None](ask(MEANS))
     shown: dict[str, list[Example]] = {}
     for category_id, text, probability, labelled_by in ask(EXAMPLE_ROWS, [LONGEST, EXAMPLES]):
         shown.setdefault(category_id, []).append(Example(text, probability, labelled_by))
     depths = [row[3] for row in rows]
     return [
-        Branch(*row, probability=means.get(row[0]), examples=shown.get(row[0], ()), is_leaf=below <= row[3])
-        for row, below in zip(rows, [*depths[1:], 0], strict=True)
+        Branch(key, name, description, depth, documents, means.get(key), shown.get(key, ()), is_leaf=below <= depth)
+        for (key, name, description, depth, documents), below in zip(rows, [*depths[1:], 0], strict=False)
     ]
 
 
@@ -162,7 +162,7 @@ def drift(ask: Ask, classifier_id: str) -> list[Drift]:
     found = []
     for row in ask(DRIFT, [classifier_id]):
         changes = {key: (was, now) for key, (was, now) in json.loads(row[6] or "{}").items()}
-        found.append(Drift(*row[:6], changes, *row[7:]))
+        found.append(Drift(*[*row[:6], changes, *row[7:]]))
     return found
 
 
@@ -201,7 +201,7 @@ def mistake_kinds(ask: Ask, evaluation_id: str) -> dict[str, int]:
 
 def mistakes(ask: Ask, evaluation_id: str) -> list[Mistake]:
     """Give the worst mistakes."""
-    return [Mistake(*row[:-1], evidence=row[-1] or "") for row in ask(MISTAKES, [LONGEST, evaluation_id, WORST])]
+    return [Mistake(*[*row[:-1], row[-1] or ""]) for row in ask(MISTAKES, [LONGEST, evaluation_id, WORST])]
 
 
 def tie_breakers(ask: Ask, evaluation_id: str) -> list[TieBreaker]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pipeline.annotation.teacher import METHOD as TEACHING
 from pipeline.annotation.votes import METHOD as VOTING
 from pipeline.annotation.writing import METHOD as WRITING
+from pipeline.corpus_settings import CorpusSettings
 from pipeline.evaluation.judged import METHOD as EVALUATING
 from pipeline.ids import content_id
 from pipeline.prompts import load_prompt
@@ -74,6 +75,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 # What changes no row; of an engine, only the identity of its model does.
 WITHOUT_ROWS = frozenset({"name", "engine", "generator", "annotator", "exam", "budget", "schedule", "alerts", "owners", "checks", "folder"})
+TOLD = {"licence", "limits"}  # keys of corpus that are for people alone
 ROLES_OF: Mapping[str, tuple[Role, ...]] = {
     **dict.fromkeys(("facets", "summaries", *TAXONOMY_STAGES, "baseline"), ("generator",)),
     "annotations": ("annotator",),
@@ -124,7 +126,7 @@ def _at(section: Any, place: list[str]) -> Any:
 def _plain(value: Any) -> Any:
     """Write settings as JSON can."""
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        return value.model_dump(mode="json", exclude=TOLD if isinstance(value, CorpusSettings) else None)
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, tuple):

@@ -72,6 +72,7 @@ def test_another_prompt_is_another_version_of_exactly_the_stages_that_use_it(
         ({"evaluation": {"resamples": 200}}, {"evaluation"}),
         ({"corpus": {**TINY, "near_duplicates": {"act": "share"}}}, {"documents", "summaries", "annotations", "labels", "classifier"}),
         ({"corpus": {**TINY, "detect_language": True}}, {"documents"}),
+        ({"corpus": {**TINY, "licence": "CC BY 4.0", "limits": "One city."}}, set()),
         ({"embedder": "all-minilm-l6-v2-static"}, {"embeddings", *TAXONOMY_STAGES, "annotations", "labels", "classifier", "baseline"}),
         ({"annotator": {"model": "some.gguf"}}, {"annotations"}),
         ({"engine": {"context_tokens": 8192, "timeout_seconds": 20}}, set()),
