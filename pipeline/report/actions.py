@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.records import Evaluation
 from pipeline.report.contents import Contents
-from pipeline.report.faults import errors_of, worst_slice
+from pipeline.report.faults import errors_of, mixtures, worst_slice
 from pipeline.report.quality import Quality
 from pipeline.report.words import cut, per_cent
 
@@ -15,7 +15,7 @@ __all__ = ["WIDTH", "Action", "actions", "needed"]
 Z = 1.959964
 WIDTH = 0.05  # half of the interval that is aimed at
 AIM = f"±{100 * WIDTH:.0f} points"
-NAME = 40
+NAME, NAMED = 40, 5
 MANY_FAILED, MANY_NONE = 0.02, 0.1
 LEAST = 0.02  # share of the labels that two confused categories cost before they are named
 
@@ -110,12 +110,17 @@ def _pairs(contents: Contents) -> Iterator[Action]:
                     f"merge or clarify {first} and {second}", full, count / n, f"linnaeus taxonomy export {contents.project} categories.yaml"
                 )
     else:
-        wrong = [one for one in errors_of(contents)[:1] if one.label and one.n / n >= LEAST]
-        for only in wrong:
-            label, truth = f"“{cut(only.label, NAME)}”", f"“{cut(only.truth, NAME)}”"
-            full = f"Split {label}, or give {truth} a category of its own: {per_cent(only.n / n)} of all documents are {truth} and lie in {label}."
+        for mixture in [one for one in mixtures(contents)[:1] if one.beside / n >= LEAST]:
+            label, count = f"“{cut(mixture.label, NAME)}”", mixture.beside
+            held = ", ".join(f"“{cut(part.truth, NAME)}” ({part.n:,})" for part in mixture.parts[:NAMED])
+            full = (
+                f"Split {label} if you need apart what it holds, {held}: that would set {per_cent(count / n)} of all documents right by these names."
+            )
             yield Action(
-                f"split {label}, which holds {truth} as well", full, only.n / n, f"linnaeus taxonomy export {contents.project} categories.yaml"
+                f"split {label}, which is broader than the known labels",
+                full,
+                count / n,
+                f"linnaeus taxonomy export {contents.project} categories.yaml",
             )
 
 

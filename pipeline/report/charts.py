@@ -44,10 +44,10 @@ class _Plane:
 
 def whisker_chart(whisker: Whisker) -> Markup:
     """Draw one value with its interval on a line from 0 to 1; a tick stands for what it is compared with."""
-    x = [3 + 114 * min(max(value, 0.0), 1.0) for value in (whisker.value, _or(whisker.low, whisker.value), _or(whisker.high, whisker.value))]
-    parts = ['<line class="axis" x1="3" y1="9" x2="117" y2="9"/>']
+    x = [5 + 110 * min(max(value, 0.0), 1.0) for value in (whisker.value, _or(whisker.low, whisker.value), _or(whisker.high, whisker.value))]
+    parts = ['<line class="axis" x1="5" y1="9" x2="115" y2="9"/>']
     if whisker.mark is not None:
-        at = 3 + 114 * min(max(whisker.mark, 0.0), 1.0)
+        at = 5 + 110 * min(max(whisker.mark, 0.0), 1.0)
         parts.append(f'<line class="mark" x1="{at:.1f}" y1="2" x2="{at:.1f}" y2="16"/>')
     parts.append(f'<line class="whisker one" x1="{x[1]:.1f}" y1="9" x2="{x[2]:.1f}" y2="9"/><circle class="dot one" cx="{x[0]:.1f}" cy="9" r="4"/>')
     return Markup(f'<svg class="spark" viewBox="0 0 120 18" aria-hidden="true">{"".join(parts)}</svg>')

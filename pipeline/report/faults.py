@@ -9,7 +9,7 @@ from pipeline.report.contents import Confusion, Contents
 from pipeline.report.quality import quality
 from pipeline.report.words import cut, per_cent
 
-__all__ = ["Fault", "documents_of", "errors_of", "faults", "paired", "worst_slice"]
+__all__ = ["Fault", "Mixture", "documents_of", "errors_of", "faults", "in_place", "mixtures", "paired", "worst_slice"]
 
 NAME = 60  # characters of a name within a sentence
 FEWEST = 30  # documents of a part that is called worse
@@ -25,6 +25,19 @@ class Fault:
     documents: int
     of_errors: float
     names: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A category that is broader than the known labels, with those it holds, the largest first."""
+
+    label: str
+    parts: Sequence[Confusion]
+
+    @property
+    def beside(self) -> int:
+        """Count the documents that are not of its largest known label."""
+        return sum(part.n for part in self.parts[1:])
 
 
 def documents_of(count: int) -> str:
@@ -49,10 +62,42 @@ def paired(contents: Contents) -> dict[str, str]:
     return {truths[row]: labels[column] for row, column in zip(rows, columns, strict=True) if table[row, column] > 0}
 
 
+def in_place(contents: Contents) -> set[tuple[str, str]]:
+    """Give the pairs of known label and category that belong together.
+
+    Where names differ, lists may be finer or coarser than one another: a known label belongs to the category that holds most of it, and to
+    those of which it is the largest part.
+    """
+    right = set(paired(contents).items())
+    if contents.same_names:
+        return right
+    given = [one for one in contents.confusions if one.label]
+    for side in ("truth", "label"):
+        best: dict[str, Confusion] = {}
+        for one in given:
+            name = getattr(one, side)
+            if name not in best or one.n > best[name].n:
+                best[name] = one
+        right |= {(one.truth, one.label) for one in best.values()}
+    return right
+
+
+def mixtures(contents: Contents) -> list[Mixture]:
+    """List the categories that hold several known labels whole, the largest first; none where names are the same."""
+    if contents.same_names:
+        return []
+    right, parts = in_place(contents), dict[str, list[Confusion]]()
+    for one in contents.confusions:
+        if (one.truth, one.label) in right:
+            parts.setdefault(one.label, []).append(one)
+    found = [Mixture(label, tuple(sorted(of_one, key=lambda one: -one.n))) for label, of_one in parts.items() if len(of_one) > 1]
+    return sorted(found, key=lambda one: (-one.beside, one.label))
+
+
 def errors_of(contents: Contents) -> list[Confusion]:
-    """List what is confused, the most frequent first; where categories are not the known labels, what lies outside the best match."""
-    right = paired(contents)
-    wrong = [one for one in contents.confusions if right.get(one.truth) != one.label]
+    """List what is confused, the most frequent first."""
+    right = in_place(contents)
+    wrong = [one for one in contents.confusions if (one.truth, one.label) not in right]
     return sorted(wrong, key=lambda one: (-one.n, one.truth, one.label))
 
 

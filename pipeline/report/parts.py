@@ -11,7 +11,7 @@ from markupsafe import Markup
 from pipeline.records import Evaluation
 from pipeline.report.charts import Whisker, columns_chart, drift_chart, reliability_chart, risk_chart, whisker_chart
 from pipeline.report.contents import Branch, Contents
-from pipeline.report.faults import errors_of, paired
+from pipeline.report.faults import in_place, paired
 from pipeline.report.metric_names import METRICS, metric, subject_name
 from pipeline.report.quality import BASELINES, CEILINGS, main_slice
 from pipeline.report.words import range_of, value_of
@@ -50,10 +50,10 @@ class MetricRows:
 
 @dataclass(frozen=True)
 class Grid:
-    """Known labels against labels: counts, with the share of their row from 0 to 1, and whether the two belong together."""
+    """Known labels against labels: counts, how dark they are from 0 to 1, and whether they are a hit, kin (a broader or finer name) or wrong."""
 
     columns: Sequence[str]
-    rows: Sequence[tuple[str, int, Sequence[tuple[int, float, bool]]]]
+    rows: Sequence[tuple[str, int, Sequence[tuple[int, float, str]]]]
     right: int
     n: int
     left_out: int
@@ -153,17 +153,18 @@ def grid(contents: Contents) -> Grid | None:
     counts = Counter[tuple[str, str]]()
     for one in contents.confusions:
         counts[one.truth if one.truth in shown_rows else REST, one.label if one.label in shown_columns else REST] += one.n
-    laid = []
+    kin, laid = in_place(contents), []
     for row in shown_rows:
         total = sum(counts[row, column] for column in shown_columns)
-        hits = [right.get(row) == column and row != REST for column in shown_columns]
+        kinds = ["hit" if right.get(row) == column and row != REST else "kin" if (row, column) in kin else "wrong" for column in shown_columns]
         shades = [counts[row, column] / max(1, total) for column in shown_columns]
         cells = [
-            (counts[row, column], shade if hit else shade**0.5, hit) for column, shade, hit in zip(shown_columns, shades, hits, strict=True)
-        ]  # what is rare and wrong is to be seen
+            (counts[row, column], shade**0.5 if kind == "wrong" else shade, kind)  # what is rare and wrong is to be seen
+            for column, shade, kind in zip(shown_columns, shades, kinds, strict=True)
+        ]
         laid.append((row, total, cells))
-    wrong = sum(one.n for one in errors_of(contents))
-    return Grid([column or "(none)" for column in shown_columns], laid, n - wrong, n, max(0, len(rows) - len(shown_rows)))
+    hits = sum(one.n for one in contents.confusions if right.get(one.truth) == one.label)
+    return Grid([column or "(none)" for column in shown_columns], laid, hits, n, max(0, len(rows) - len(shown_rows)))
 
 
 def _most(names: Sequence[str]) -> list[str]:

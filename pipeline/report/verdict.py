@@ -102,7 +102,12 @@ def _failure(contents: Contents) -> str:
     said = [fault.sentence for fault in worst[:2]]
     uncovered = _uncovered(contents)
     if not said:
-        return f"Where they fail is not known, since nothing was held against them; {uncovered}."
+        known = (
+            "No pair of categories stands out among the errors"
+            if contents.confusions
+            else "Where they fail is not known: nothing was held against them"
+        )
+        return f"{known}; {uncovered}."
     return f"They fail most {' and '.join(said)}; {uncovered}."
 
 

@@ -146,7 +146,7 @@ def test_confusions_stand_on_the_diagonal_where_names_differ() -> None:
     assert found is not None
     assert [name for name, *_ in found.rows] == ["money", "post"]
     assert list(found.columns) == ["B", "A", "(none)"]
-    assert [[hit for *_, hit in cells] for *_, cells in found.rows] == [[True, False, False], [False, True, False]]
+    assert [[kind for *_, kind in cells] for *_, cells in found.rows] == [["hit", "wrong", "wrong"], ["wrong", "hit", "wrong"]]
     assert (found.right, found.n) == (17, 20)
 
 
