@@ -12,7 +12,16 @@ from pipeline.evaluation.pictures import calibration_picture, drift_picture, lab
 from pipeline.settings import MAIN
 from pipeline.stages import ROLE_OF, Report, Session
 from pipeline.stages.drift import drift_of
-from pipeline.stages.overview import curve_points, evaluation_table, facet_table, label_counts, measure_table, sample_labels, taxonomy_table
+from pipeline.stages.overview import (
+    curve_points,
+    evaluation_table,
+    facet_table,
+    label_counts,
+    measure_table,
+    part_warnings,
+    sample_labels,
+    taxonomy_table,
+)
 from pipeline.stages.past import failed_calls, failure_kinds, learning_points, partition_labels, stage_seconds
 from pipeline.stages.plan import plan
 from pipeline.stages.student_history import find_student, latest_decision, student_details
@@ -164,7 +173,9 @@ def _evaluation(session: Session) -> dict[str, Any]:
     points = curve_points(session.store)
     seconds = stage_seconds(session, most=RUNS_SHOWN)
     drawn = {"seconds_picture": as_picture("seconds", stacked_picture(seconds, title="Seconds a stage in the latest runs", unit="seconds"))}
+    warnings = part_warnings(session.store)
     shown = {"figures": figures} | (drawn if seconds else {})
+    shown |= {"warnings": dg.MetadataValue.md("\n".join(f"- {warning}" for warning in warnings))} if warnings else {}
     return shown | ({"calibration": as_picture("calibration", calibration_picture(points))} if points else {})
 
 

@@ -88,13 +88,13 @@ def scores(gold: Sequence[str], found: Labels) -> dict[str, float]:
     """Measure ARI, NMI, P1 and the number of topics; the documents in no topic are one cluster, which matches no gold label in P1."""
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-    from pipeline.evaluation.metrics import contingency, harmonic_purity
+    from pipeline.evaluation.metrics import clustering_scores
 
     named = ["" if label is None else label for label in found]
     return {
         "ari": float(adjusted_rand_score(gold, named)),
         "nmi": float(normalized_mutual_info_score(gold, named)),
-        "p1": harmonic_purity(contingency(gold, found)),
+        "p1": clustering_scores(gold, found)["harmonic_purity"],
         "topics": float(len(set(found) - {None})),
         "outliers": sum(label is None for label in found) / len(found),
     }

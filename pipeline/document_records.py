@@ -1,8 +1,9 @@
 """Frozen records of what is found out about texts: how alike two are, whose copy one is."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-__all__ = ["NearDuplicate", "NearPair", "PairCount", "TextLengths"]
+__all__ = ["NearDuplicate", "NearPair", "PairCount", "TextLengths", "TextSize"]
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,11 @@ class TextLengths:
     most_words: int
     exceeding: int
     words_beyond: int
+
+
+@dataclass(frozen=True)
+class TextSize:
+    """How many words a text has, and when it was first written (UTC); None where the corpus does not say."""
+
+    words: int
+    written_at: datetime | None

@@ -9,12 +9,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.settings import Project
-from pipeline.stages.overview import evaluation_table, label_counts, sample_labels, stage_costs, taxonomy_table
+from pipeline.stages.overview import evaluation_table, label_counts, part_warnings, sample_labels, stage_costs, taxonomy_table
 from pipeline.store import Store
 
 __all__ = ["show_json", "show_run", "show_status", "show_table"]
 
 EXAMPLES = 10
+WHOLE = frozenset({"all", "held_out", "sample"})  # slices of figures that are about the whole
 
 
 def show_json(console: Console, value: Any) -> None:
@@ -44,8 +45,12 @@ def show_run(console: Console, project: Project, store: Store, *, seconds: float
     show_table(console, ["category", "documents", "share", "description"], tree, title=f"Taxonomy of {project.name}: {project.use_case}")
     examples = [(_short(row["text"]), row["category"], row["probability"], row["labelled_by"]) for row in sample_labels(store, EXAMPLES)]
     show_table(console, ["document", "category", "probability", "by"], examples, title="Ten labelled documents")
-    figures = [_figure(row) for row in evaluation_table(store)]
+    rows = evaluation_table(store)
+    figures = [_figure(row) for row in rows if row["slice"] in WHOLE]
     show_table(console, ["subject", "metric", "documents", "value", "95 % interval", "n", "judge"], figures, title="Evaluation")
+    if len(figures) < len(rows):
+        console.print(f'{len(rows) - len(figures)} figures of parts of the corpus: linnaeus sql {project.name} "from evaluations"', soft_wrap=True)
+    _show_warnings(console, part_warnings(store))
     costs = [
         (row["stage"], row.get("made"), row.get("calls"), row.get("tokens_in"), row.get("tokens_out"), row["seconds"]) for row in stage_costs(store)
     ]
@@ -74,6 +79,12 @@ def show_status(console: Console, project: Project, summary: dict[str, Any]) -> 
             if figure and name != "baseline"
         ]
     show_table(console, ["figure", "value", "low", "high", "n"], figures)
+    _show_warnings(console, summary["warnings"])
+
+
+def _show_warnings(console: Console, warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        console.print(f"[yellow]much worse[/yellow]  {escape(warning)}", soft_wrap=True)
 
 
 def _show_next(console: Console, project: Project, store: Store) -> None:

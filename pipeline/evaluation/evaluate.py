@@ -8,6 +8,8 @@ from dataclasses import replace
 from pipeline.evaluation.calibration import reliability_points, risk_coverage_points
 from pipeline.evaluation.figures import Figures
 from pipeline.evaluation.judged import CITATIONS, Judged, evaluation_id, judged_right
+from pipeline.evaluation.scores import scores_of
+from pipeline.evaluation.slices import parted_figures
 from pipeline.records import Evaluation
 from pipeline.trust_records import CurvePoint
 
@@ -19,17 +21,15 @@ def evaluate(judged: Judged, *, resamples: int, seed: int) -> list[Evaluation]:
     made = Figures(evaluation_id(judged, resamples=resamples, seed=seed), resamples, seed)
     if judged.cited:
         made.share("taxonomy", "citation_coverage", "sample", list(judged.cited.values()), CITATIONS)
-    made.without_gold(judged, "all")
-    for subject, labels in (("teacher", judged.taught), ("student", judged.predicted), ("baseline", judged.baseline)):
-        made.against_gold(subject, "all", labels, judged.gold)
-        made.against_gold(subject, "held_out", {text: labels[text] for text in sorted(judged.held_out) if text in labels}, judged.gold)
+    made.size(judged)
+    made.without_gold(judged)
+    for subject in ("teacher", "student", "baseline"):
+        made.against_gold(subject, judged, "all", judged.gold.keys())
+        made.against_gold(subject, judged, "held_out", judged.held_out)
+    for subject, labels in (("teacher", judged.taught), ("student", judged.predicted)):
         if judged.named_alike:
-            made.right_or_wrong(subject, labels, judged, "all")
-    if judged.named_alike and judged.also:
-        made.sets(judged)
-    for name, texts in sorted(judged.slices.items()):
-        made.part(name, judged.within(texts), right_or_wrong=judged.named_alike)
-    for finding in judged.findings:
+            made.trust(subject, labels, judged)
+    for finding in [*(parted_figures(scores_of(judged), judged.slices) if judged.slices else []), *judged.findings]:
         made.find(finding)
     return made.evaluations
 

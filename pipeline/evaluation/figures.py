@@ -1,10 +1,11 @@
 """Collects the figures of one evaluation: each metric asked of a subject, on a part of the documents, by a judge."""
 
-from collections.abc import Mapping
+from collections.abc import Set
 
 from pipeline.evaluation.calibration import calibration_figures, chance_calibration_error
-from pipeline.evaluation.judged import GOLD, TEACHER, Finding, Judged, Labels, judged_right
+from pipeline.evaluation.judged import GOLD, Finding, Judged, Labels, judged_right
 from pipeline.evaluation.metrics import Figure, clustering_figures, share
+from pipeline.evaluation.scores import Score, called, shares_of_answers
 from pipeline.evaluation.sets import set_figures
 from pipeline.gold import gold_labels
 from pipeline.records import Evaluation
@@ -27,57 +28,65 @@ class Figures:
         """Measure a share of documents."""
         self.add(subject, metric, slice_, share(hits), judge)
 
-    def without_gold(self, judged: Judged, slice_: str) -> None:
-        """Measure the teacher's coverage, and the student's agreement with it on texts that taught it nothing."""
-        if judged.asked:
-            self.share("teacher", "coverage", slice_, [judged.taught.get(text) is not None for text in sorted(judged.asked)], TEACHER)
-        both = [text for text in sorted(judged.held_out) if judged.taught.get(text) is not None and text in judged.predicted]
-        if both:
-            agrees = [judged.predicted[text] == judged.taught[text] for text in both]
-            self.share("student", "agreement", "held_out" if slice_ == "all" else slice_, agrees, TEACHER)
+    def score(self, score: Score, slice_: str) -> None:
+        """Measure a share of documents of which each is a hit or not; nothing where there are none."""
+        if score.hits:
+            self.share(score.subject, score.metric, slice_, [score.hits[text] for text in sorted(score.hits)], score.judge)
 
-    def part(self, name: str, judged: Judged, *, right_or_wrong: bool) -> None:
-        """Measure one part of the corpus; without gold labels that are names of categories, by how labels and gold group it."""
-        self.without_gold(judged, name)
-        for subject, labels in (("teacher", judged.taught), ("student", judged.predicted)):
-            if right_or_wrong:
-                self.right_or_wrong(subject, labels, judged, name)
-            else:
-                self.against_gold(subject, name, labels, judged.gold)
+    def without_gold(self, judged: Judged) -> None:
+        """Measure what came of the questions to the teacher, and the student's agreement with it on texts that taught it nothing."""
+        for score in shares_of_answers(judged):
+            self.score(score, "held_out" if score.metric == "agreement" else "all")
 
-    def against_gold(self, subject: str, slice_: str, labels: Labels, gold: Mapping[str, str]) -> None:
-        """Measure how labels and gold group the documents that have both."""
-        texts = sorted(text for text in labels if text in gold)
-        if not texts:
+    def against_gold(self, subject: str, judged: Judged, slice_: str, within: Set[str]) -> None:
+        """Measure a subject on some of the texts that have gold and that it had to label; one it gave no label counts as wrong."""
+        labels = {text: label for text, label in judged.to_be_right(subject).items() if text in within}
+        if not labels:
             return
-        figures = clustering_figures(
-            [gold_labels(gold[text])[0] for text in texts], [labels[text] for text in texts], resamples=self.resamples, seed=self.seed
-        )
-        for metric, figure in figures.items():
+        gold = [gold_labels(judged.gold[text])[0] for text in labels]
+        for metric, figure in clustering_figures(gold, list(labels.values()), resamples=self.resamples, seed=self.seed).items():
             self.add(subject, metric, slice_, figure, GOLD)
+        if judged.named_alike and subject != "baseline":
+            self.by_name(subject, labels, judged, slice_)
+        if any(len(gold_labels(judged.gold[text])) > 1 for text in labels):
+            self.readings(subject, labels, judged, slice_)
 
-    def right_or_wrong(self, subject: str, labels: Labels, judged: Judged, slice_: str) -> None:
-        """Measure the accuracy by exact name, and how far the probabilities can be believed."""
-        texts = sorted(text for text in labels if text in judged.gold)
-        if not texts or subject == "baseline":
-            return
-        hits = [judged.names.get(labels[text] or "") in gold_labels(judged.gold[text]) for text in texts]
-        self.share(subject, "exact_accuracy", slice_, hits, GOLD)
+    def by_name(self, subject: str, labels: Labels, judged: Judged, slice_: str) -> None:
+        """Measure labels that can be right or wrong by their exact name, all of a document's labels together."""
+        self.share(subject, "exact_accuracy", slice_, [judged.is_right(text, label) for text, label in labels.items()], GOLD)
+        gold = [set(gold_labels(judged.gold[text])) for text in labels]
+        also = judged.also if subject == "teacher" else {}
+        found = [{judged.names.get(one, one) for one in (label, *also.get(text, ())) if one is not None} for text, label in labels.items()]
+        several = any(len(names) > 1 for names in [*gold, *found])
+        for metric, figure in set_figures(gold, found, resamples=self.resamples, seed=self.seed).items():
+            if several or metric not in {"exact_match", "jaccard"}:  # where each has one label, both are the accuracy once more
+                self.add(subject, metric, slice_, figure, GOLD)
+        if any(also.get(text) for text in labels):
+            self.share(subject, "accuracy_with_also", slice_, [bool(one & two) for one, two in zip(gold, found, strict=True)], GOLD)
+
+    def readings(self, subject: str, labels: Labels, judged: Judged, slice_: str) -> None:
+        """Measure the accuracy twice where documents have several gold labels: only the first one counts, or any of them."""
+        names, gold = called(subject, judged), {text: gold_labels(judged.gold[text]) for text in labels}
+        said = {text: names.get(label or "") for text, label in labels.items()}
+        self.share(subject, "accuracy_first", slice_, [said[text] == gold[text][0] for text in labels], GOLD)
+        self.share(subject, "accuracy_any", slice_, [said[text] in gold[text] for text in labels], GOLD)
+
+    def trust(self, subject: str, labels: Labels, judged: Judged) -> None:
+        """Measure how far the probabilities of labels that can be right or wrong can be believed."""
         probabilities, right = judged_right(subject, labels, judged)
         if right:
             figures = calibration_figures(probabilities, right, resamples=self.resamples, seed=self.seed)
             figures["ece_by_chance"] = chance_calibration_error(probabilities, seed=self.seed)
             for metric, figure in figures.items():
-                self.add(subject, metric, slice_, figure, GOLD)
+                self.add(subject, metric, "all", figure, GOLD)
 
-    def sets(self, judged: Judged) -> None:
-        """Measure all that apply against all gold labels, for the texts that the teacher was asked about."""
-        texts = sorted(text for text in judged.also if text in judged.gold and judged.taught.get(text) is not None)
-        if texts:
-            found = [{judged.names[one] for one in [judged.taught[text] or "", *judged.also[text]]} for text in texts]
-            gold = [set(gold_labels(judged.gold[text])) for text in texts]
-            for metric, figure in set_figures(gold, found, resamples=self.resamples, seed=self.seed).items():
-                self.add("teacher", metric, "all", figure, GOLD)
+    def size(self, judged: Judged) -> None:
+        """Compare the number of categories with that of gold labels; both are counted, so that the interval is the value alone."""
+        labels = {name for gold in judged.gold.values() for name in gold_labels(gold)}
+        if labels and judged.names:
+            error, n = len(judged.names) - len(labels), len(judged.gold)
+            for metric, value in (("k_error", float(error)), ("k_error_relative", error / len(labels))):
+                self.add("taxonomy", metric, "all", Figure(value, value, value, n), GOLD)
 
     def add(self, subject: str, metric: str, slice_: str, figure: Figure, judge: str) -> None:
         """Keep a figure."""

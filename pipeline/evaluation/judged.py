@@ -4,7 +4,7 @@ Gold labels are read in evaluation and nowhere else.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pipeline.evaluation.metrics import CLUSTERING, Figure
 from pipeline.gold import gold_labels
@@ -12,7 +12,7 @@ from pipeline.ids import content_id
 
 __all__ = ["CITATIONS", "GOLD", "METHOD", "TEACHER", "Finding", "Judged", "Labels", "evaluation_id", "judged_right"]
 
-METHOD = 4  # raise it whenever a figure would come out otherwise from the same labels
+METHOD = 5  # raise it whenever a figure would come out otherwise from the same labels
 GOLD, TEACHER, CITATIONS = "gold labels", "the teacher", "citations"
 Labels = Mapping[str, str | None]  # text hash to category id; None where no category fits
 
@@ -35,8 +35,11 @@ class Judged:
     `asked` are all texts that the annotator was asked about, `taught` what came of those it answered; `held_out` are the
     asked ones that no student learnt from; `cited` says for each text of the induction sample whether a category cites it.
     `names` are those of the categories by id, `probabilities` those of the labels by subject and text, `also` the categories that
-    the teacher gives beside the primary one. `slices` are parts of the corpus, by a name that is not all or held_out, measured each by
-    itself. `findings` are told with the rest as they are.
+    the teacher gives beside the primary one; `none_fits` are the texts of which the teacher says that no category fits, as against those
+    it is too unsure of. `slices` are parts of the corpus, by a name that is not all or held_out, compared each with the rest. `findings`
+    are told with the rest as they are.
+
+    An asked text that is not in `taught` failed, and counts as wrong wherever labels are held against gold, as one without a category does.
     """
 
     asked: Set[str]
@@ -51,13 +54,17 @@ class Judged:
     also: Mapping[str, Sequence[str]] = field(default_factory=dict)
     slices: Mapping[str, Set[str]] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
+    none_fits: Set[str] = frozenset()
 
-    def within(self, texts: Set[str]) -> "Judged":
-        """Give what concerns some of the texts."""
-        parts = {name: {text: label for text, label in getattr(self, name).items() if text in texts} for name in ("taught", "predicted", "gold")}
-        return replace(
-            self, asked=self.asked & texts, held_out=self.held_out & texts, baseline={}, cited={}, also={}, slices={}, findings=(), **parts
-        )
+    def to_be_right(self, subject: str) -> dict[str, str | None]:
+        """Give a subject's label of each text with gold that it had to label, None where it gave none; none where it labelled nothing."""
+        labels = {"teacher": self.taught, "student": self.predicted, "baseline": self.baseline}[subject]
+        texts = self.gold.keys() & (self.asked if subject == "teacher" else labels.keys() if subject == "baseline" else self.gold.keys())
+        return {text: labels.get(text) for text in sorted(texts)} if labels else {}
+
+    def is_right(self, text: str, label: str | None) -> bool:
+        """Say whether a label bears the name of one of the text's gold labels."""
+        return label is not None and self.names.get(label) in gold_labels(self.gold[text])
 
     @property
     def named_alike(self) -> bool:
@@ -71,6 +78,7 @@ def evaluation_id(judged: Judged, *, resamples: int, seed: int) -> str:
     parts: list[Mapping[str, object]] = [judged.taught, judged.predicted, judged.baseline, judged.cited, judged.gold, judged.names, judged.also]
     parts += [{text: round(value, 9) for text, value in part.items()} for _, part in sorted(judged.probabilities.items())]
     slices = [[[name, sorted(texts)] for name, texts in sorted(judged.slices.items())]] if judged.slices else []
+    unfit = [["none fits", *sorted(judged.none_fits)]] if judged.none_fits else []
     found = [[[one.subject, one.metric, one.slice, one.judge, str(one.figure)] for one in judged.findings]] if judged.findings else []
     told = [
         METHOD,
@@ -79,6 +87,7 @@ def evaluation_id(judged: Judged, *, resamples: int, seed: int) -> str:
         sorted(judged.held_out),
         *(sorted(part.items()) for part in parts),
         *slices,
+        *unfit,
         *found,
         resamples,
         seed,
@@ -90,5 +99,5 @@ def judged_right(subject: str, labels: Labels, judged: Judged) -> tuple[list[flo
     """Give the probabilities of a subject's labels of texts with gold, and whether each is right; those without either are left out."""
     known = judged.probabilities.get(subject, {})
     texts = sorted(text for text, label in labels.items() if label is not None and text in known and text in judged.gold)
-    right = [judged.names.get(labels[text] or "") in gold_labels(judged.gold[text]) for text in texts]
+    right = [judged.is_right(text, labels[text]) for text in texts]
     return [known[text] for text in texts], right

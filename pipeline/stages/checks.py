@@ -140,6 +140,11 @@ CHECKS: Mapping[str, tuple[Rule, ...]] = {
             "Give known labels of more documents (corpus.gold, annotation.known), and do not rely on a threshold until then.",
             figure_checks.probabilities_hold,
         ),
+        Rule(
+            "no_part_is_much_worse", "No part of the corpus (language, length, time, rare labels, evaluation.slices) is much worse than the rest.",
+            "Look at that part's documents. Label more of them, describe its categories better, or do not use these labels for it.",
+            figure_checks.no_part_is_much_worse,
+        ),
     ),
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.evaluation.slices import say_much_worse
 from pipeline.records import Evaluation
 from pipeline.stages.check_rules import Finding, percent
 from pipeline.stages.session import Session
@@ -20,6 +21,7 @@ __all__ = [
     "fits_the_use_case",
     "most_are_covered",
     "most_are_summarised",
+    "no_part_is_much_worse",
     "not_below_the_baseline",
     "probabilities_hold",
     "promise_is_kept",
@@ -145,6 +147,12 @@ def agrees_with_the_teacher(session: Session) -> Finding:
         return Finding(True, NOT_MEASURED)
     said = f"the student agrees with the teacher on {percent(found.value)} of {found.n} held-out documents{_interval(found)}"
     return Finding(found.value >= session.project.checks.agreement, said, {"agreement": found.value, "held_out": found.n})
+
+
+def no_part_is_much_worse(session: Session) -> Finding:
+    """Name the parts of the corpus that are much worse than the rest."""
+    found = say_much_worse(session.store.evaluations_of(session.store.current("evaluation_id") or ""))
+    return Finding(not found, "; ".join(found) or "no part of the corpus is much worse than the rest", {"warnings": len(found)})
 
 
 def probabilities_hold(session: Session) -> Finding:

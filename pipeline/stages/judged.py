@@ -1,17 +1,17 @@
 """What there is to measure of a run, gathered from the tables."""
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 
 from pipeline.evaluation import Finding, Judged
+from pipeline.gold import gold_labels
 from pipeline.stages.asking import annotation_sample, current_taxonomy, is_held_out
 from pipeline.stages.known import known_labels
+from pipeline.stages.parts import parts_of
 from pipeline.stages.session import Session
 from pipeline.stages.summaries import sampled_summaries
 
 __all__ = ["FINDINGS", "gather_judged"]
 
-LEAST_IN_SLICE = 10  # documents that a slice needs, so that its figures say anything
-MOST_SLICES = 20  # values of one column, the most frequent ones
 # What is found from rows of its own; each gives its figures, and none where it has no rows.
 FINDINGS: Sequence[Callable[[Session], Sequence[Finding]]] = ()
 
@@ -29,6 +29,10 @@ def gather_judged(session: Session) -> Judged:
     sure = {label.text_hash: label.probability for label in given if label.probability is not None}
     several = session.project.annotation.mode == "all"
     gold = {text: label for text, label in store.gold().items() if text not in known}
+    names = {category.category_id: category.name for category in present.leaves}
+    labels = {text: gold_labels(label)[0] for text, label in gold.items()} or {
+        label.text_hash: label.category_id for label in given if label.category_id is not None and label.text_hash in asked
+    }
     measured = sorted(asked | gold.keys())  # of all other predictions nothing is known
     return Judged(
         asked=asked,
@@ -38,23 +42,10 @@ def gather_judged(session: Session) -> Judged:
         baseline={text: cluster.category_id for cluster in clusters for text in cluster.members},
         cited={text: text in cited for text in sampled},
         gold=gold,
-        names={category.category_id: category.name for category in present.leaves},
+        names=names,
         probabilities={"teacher": sure, "student": store.prediction_probabilities(student, measured) if student else {}},
         also={label.text_hash: label.also for label in given} if several else {},
-        slices=_slices(session, asked | gold.keys()),
+        slices=parts_of(session, asked | gold.keys(), labels),
+        none_fits={label.text_hash for label in given if label.reason == "none_fits"},
         findings=[finding for find in FINDINGS for finding in find(session)],
     )
-
-
-def _slices(session: Session, texts: Set[str]) -> dict[str, set[str]]:
-    """Part the texts that anything is measured on by the values of the project's columns."""
-    parts: dict[str, set[str]] = {}
-    for column in session.project.evaluation.slices:
-        by_value: dict[str, set[str]] = {}
-        kept = column in session.project.corpus.metadata
-        values = session.store.metadata_values(column, sorted(texts)) if kept else session.store.languages(sorted(texts))
-        for text, value in values.items():
-            by_value.setdefault(f"{column}={value}", set()).add(text)
-        frequent = sorted(by_value, key=lambda name: (-len(by_value[name]), name))[:MOST_SLICES]
-        parts |= {name: by_value[name] for name in frequent if len(by_value[name]) >= LEAST_IN_SLICE}
-    return parts

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from pipeline.evaluation.slices import say_much_worse
+from pipeline.records import Evaluation
 from pipeline.store import Store
 from pipeline.trust_records import CurvePoint
 
@@ -12,6 +14,7 @@ __all__ = [
     "facet_table",
     "label_counts",
     "measure_table",
+    "part_warnings",
     "plan_comparison",
     "sample_labels",
     "stage_costs",
@@ -88,6 +91,7 @@ def status(store: Store) -> dict[str, Any]:
             "student_accuracy": figures.get(("baseline", "accuracy", "held_out")),
         },
     }
+    summary["warnings"] = part_warnings(store)
     return summary
 
 
@@ -120,6 +124,11 @@ def curve_points(store: Store) -> list[CurvePoint]:
 def evaluation_table(store: Store) -> list[dict[str, Any]]:
     """List the figures of the current evaluation."""
     return _dicts(store, EVALUATIONS)
+
+
+def part_warnings(store: Store) -> list[str]:
+    """Say which parts of the corpus the current evaluation found to be much worse than the rest, the worst first."""
+    return say_much_worse([Evaluation(evaluation_id="", **row) for row in evaluation_table(store)])
 
 
 def sample_labels(store: Store, count: int) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.document_records import NearPair, TextLengths
+from pipeline.document_records import NearPair, TextLengths, TextSize
 from pipeline.store.label_reads import numbered
 from pipeline.store.warehouse import Warehouse
 
@@ -88,6 +88,10 @@ class DocumentReads(Warehouse):
         """Give the language of some texts: as the corpus names it, else as the current detector found it; unknown ones are left out."""
         return dict(self.rows(LANGUAGES, wanted=numbered(among)))
 
+    def text_sizes(self, among: Sequence[str]) -> dict[str, TextSize]:
+        """Give the words of some texts, and when they were first written, as far as the corpus says; a text that is gone is missing."""
+        return {text: TextSize(words, written_at) for text, words, written_at in self.rows(SIZES, wanted=numbered(among))}
+
     def unnamed_texts(self) -> list[str]:
         """List the active texts of which no document says its language, in the seeded order."""
         sql = "select text_hash from documents where active group by text_hash having count(language) = 0 order by min(order_key)"
@@ -140,6 +144,9 @@ left join (select text_hash, arg_min(language, doc_id) as language from document
 left join languages as found
     on found.text_hash = wanted.text_hash and found.detector = (select value from current where key = 'language_detector')
 where coalesce(named.language, found.language) is not null
+"""
+SIZES = """
+select text_hash, any_value(words), min(written_at) from wanted join documents using (text_hash) where active group by text_hash
 """
 LENGTHS = """
 select count(*), coalesce(sum(words), 0), coalesce(sum(characters), 0), coalesce(quantile_disc(words, 0.95), 0), coalesce(max(words), 0),

@@ -14,6 +14,7 @@ from pipeline.settings import CheckSettings, Project
 from pipeline.stages import STAGES, Session, opening_sessions
 from pipeline.stages.check_rules import Finding, Rule, percent
 from pipeline.stages.checks import CHECKS, examine
+from pipeline.stages.overview import status
 from pipeline.testing import ScriptedChat
 from tests.materialising import QUIET, Materialised, materialize, opener
 from tests.tiny import knowing_reply, tiny_rows, tiny_session, write_project
@@ -159,6 +160,21 @@ def test_a_calibration_error_counts_from_the_threshold_on_where_it_is_more_than_
         found = examine(rule, stage, session)
         assert found.passed, "so few documents say no more"
         assert found.figures == {"ece": 0.3, "ece_by_chance": 0.31}
+
+
+def test_a_part_of_the_corpus_that_is_much_worse_is_a_warning_of_check_and_status(make_project: Callable[..., Project], copied: Path) -> None:
+    stage, rule = rule_named("no_part_is_much_worse")
+    with tiny_session(make_project(), copied, chat=ScriptedChat([])) as session:
+        assert examine(rule, stage, session).passed
+        row = "insert into evaluations select evaluation_id, 'student', '{}', '{}', {}, {}, {}, 40, 'gold labels', now() from evaluations limit 1"
+        execute(session, row.format("accuracy_much_worse", "words<=6", -0.2, -0.3, -0.1))
+        execute(session, row.format("accuracy_much_worse", "language=de", -0.4, -0.5, -0.3))
+        said = "language=de: accuracy of the student is 0.400 lower than on the rest (0.300 to 0.500; 40 documents; by gold labels)"
+        found = examine(rule, stage, session)
+        assert (found.passed, found.figures) == (False, {"warnings": 2})
+        assert found.said.startswith(said + "; words<=6: accuracy")
+        session.store.publish()
+        assert status(session.store)["warnings"][0] == said
 
 
 def test_a_rule_has_to_hold_for_each_facet(workspace: Path, copied: Path) -> None:

@@ -68,7 +68,7 @@ def test_every_check_holds_after_a_run(finished_session: Session) -> None:
 
 def test_every_figure_has_its_n_and_interval(finished_session: Session) -> None:
     figures = finished_session.store.evaluations()
-    assert len({(one.subject, one.metric, one.slice) for one in figures}) == len(figures) == 27
+    assert len({(one.subject, one.metric, one.slice) for one in figures}) == len(figures) == 89
     assert all(one.n > 0 and one.low is not None and one.high is not None and one.low <= one.high for one in figures)
 
 
@@ -114,7 +114,7 @@ def test_slices_are_measured_by_the_values_of_a_column(make_project: MakeProject
         run_all(session)
         found = session.store.query("select slice, metric, n from evaluations where slice like 'lang=%' and subject = 'student'")[1]
     assert {name for name, _, _ in found} == {"lang=de", "lang=fr"}, "of a rare value no figure says anything"
-    assert {n for name, metric, n in found if (name, metric) == ("lang=de", "ari")} == {80}
+    assert {n for name, metric, n in found if (name, metric) == ("lang=de", "accuracy")} == {80}
     assert asked(session) == 0
 
 
