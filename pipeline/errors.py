@@ -15,6 +15,7 @@ LinnaeusError
 ├── ArtefactError           a stored student is damaged or does not belong here
 ├── EndpointError           the address of the HTTP endpoint cannot be had
 ├── ExportError             an export cannot be written where or as it was asked for
+├── ReviewError             a review sheet cannot be made, or a filled one cannot be read
 ├── StudentError            a student cannot be found, compared or taken into use
 ├── SupervisionError        Dagster's processes cannot be kept running, or are kept by another process
 └── StoreError              the DuckDB file cannot be opened, locked or written
@@ -41,6 +42,7 @@ __all__ = [
     "LinnaeusError",
     "ProjectError",
     "PromptError",
+    "ReviewError",
     "StoreError",
     "StoreLockedError",
     "StudentError",
@@ -114,6 +116,10 @@ class SupervisionError(LinnaeusError):
 
 class EndpointError(LinnaeusError):
     """Report an address that the HTTP endpoint cannot listen on."""
+
+
+class ReviewError(LinnaeusError):
+    """Report a review sheet that cannot be made or read."""
 
 
 class ExportError(LinnaeusError):

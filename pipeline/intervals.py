@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["difference", "wilson"]
+__all__ = ["Z", "difference", "wilson"]
 
 Z = 1.959964  # of a normal distribution at that level
 

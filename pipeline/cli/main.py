@@ -16,6 +16,7 @@ from pipeline.cli.embedders import embedders
 from pipeline.cli.export import export
 from pipeline.cli.progress import ConsoleProgress
 from pipeline.cli.report import report
+from pipeline.cli.review import review
 from pipeline.cli.scoring import label, serve
 from pipeline.cli.show import show_json, show_run, show_status
 from pipeline.cli.sql import sql
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.add_typer(taxonomy, name="taxonomy")
 app.add_typer(students, name="students")
 app.add_typer(state, name="state")
+app.add_typer(review, name="review")
 STOPPED, OVER_BUDGET = 130, 3
 
 

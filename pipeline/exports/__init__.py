@@ -9,22 +9,30 @@ from pipeline.exports.data_card import Labeller, Provenance, data_card
 from pipeline.exports.dataset_folder import write_dataset
 from pipeline.exports.label_studio import write_label_studio
 from pipeline.exports.placing import check_place, placing
+from pipeline.exports.review_files import ANSWERS, ReviewFormat, sheet_name, write_guide, write_label_list, write_sheet
 from pipeline.exports.subject import Subject
-from pipeline.exports.tables import MOST_PARTS, write_csv, write_json_lines, write_parquet, write_parts
+from pipeline.exports.tables import MOST_PARTS, unescaped, write_csv, write_json_lines, write_parquet, write_parts
 
 __all__ = [
+    "ANSWERS",
     "MOST_PARTS",
     "Labeller",
     "Provenance",
+    "ReviewFormat",
     "Subject",
     "check_place",
     "data_card",
     "placing",
+    "sheet_name",
+    "unescaped",
     "write_argilla",
     "write_csv",
     "write_dataset",
+    "write_guide",
     "write_json_lines",
+    "write_label_list",
     "write_label_studio",
     "write_parquet",
     "write_parts",
+    "write_sheet",
 ]

@@ -15,7 +15,7 @@ from pipeline.exports.json_arrays import write_array
 from pipeline.exports.subject import Subject
 from pipeline.store.published import Rows
 
-__all__ = ["NONE", "argilla_settings", "write_argilla"]
+__all__ = ["FIELD", "NONE", "QUESTION", "argilla_settings", "write_argilla"]
 
 NONE = "none"  # value of the answer that no category fits
 QUESTION, FIELD = "category", "text"
@@ -69,7 +69,7 @@ def argilla_settings(subject: Subject, names: Mapping[str, str], schema: pa.Sche
 def _record(row: Mapping[str, Any], subject: Subject, names: Mapping[str, str]) -> dict[str, Any]:
     metadata = {name: _plain(value) for name, value in row.items() if name not in NO_METADATA and value is not None and value != []}
     suggestions = {}
-    if (by := row["labelled_by"]) is not None:
+    if (by := row.get("labelled_by")) is not None:
         chosen = [one for one in [row["category_id"], *(row["also"] or ())] if one in names] or [NONE]
         suggestions[QUESTION] = {
             "value": chosen if subject.several else chosen[0],

@@ -1,5 +1,6 @@
 """Plain tables: one Parquet file or a folder of them by the values of a column, CSV, JSON lines. One batch is in memory at a time."""
 
+import codecs
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline.store.published import Rows
 
-__all__ = ["GROUP_BYTES", "MOST_PARTS", "NO_VALUE", "described", "write_csv", "write_json_lines", "write_parquet", "write_parts"]
+__all__ = ["GROUP_BYTES", "MOST_PARTS", "NO_VALUE", "described", "unescaped", "write_csv", "write_json_lines", "write_parquet", "write_parts"]
 
 ABOUT = b"linnaeus"  # key of a Parquet file's metadata
 GROUP_BYTES = 32_000_000  # of a row group, before it is packed
@@ -20,6 +21,7 @@ MOST_PARTS = 1000  # folders: each holds a file open while it is written
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 TO_QUOTE = r'^$|[",\r\n]'
 FORMULA = r"^[=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"  # what spreadsheets take for the beginning of a formula, wide forms included
+FORMULA_SIGNS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the same
 
 
 def write_parquet(rows: Rows, path: Path, *, about: Mapping[str, Any]) -> int:
@@ -67,15 +69,17 @@ def write_parts(rows: Rows, folder: Path, *, by: str, about: Mapping[str, Any]) 
     return count
 
 
-def write_csv(rows: Rows, path: Path, *, spreadsheet_safe: bool = False) -> int:
+def write_csv(rows: Rows, path: Path, *, spreadsheet_safe: bool = False, marked: bool = False) -> int:
     """Write comma-separated values as RFC 4180 has them: UTF-8, CRLF, quotes where needed.
 
     Null is an empty cell and an empty text is `""`; lists are written as JSON.
 
     :param spreadsheet_safe: put a ' before each text that a spreadsheet would take for a formula.
+    :param marked: begin with the byte-order mark by which spreadsheets know UTF-8.
     """
     count = 0
     with path.open("wb") as file:
+        file.write(codecs.BOM_UTF8 if marked else b"")
         names = pa.array(rows.schema.names, pa.string())
         file.write((",".join(_quoted(names).to_pylist()) + "\r\n").encode())
         for batch in rows.batches:
@@ -84,6 +88,11 @@ def write_csv(rows: Rows, path: Path, *, spreadsheet_safe: bool = False) -> int:
             file.write(("\r\n".join(lines) + "\r\n" if lines else "").encode())
             count += batch.num_rows
     return count
+
+
+def unescaped(cell: str) -> str:
+    """Take the ' off a cell that `spreadsheet_safe` put before it."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULA_SIGNS else cell
 
 
 def write_json_lines(rows: Rows, path: Path) -> int:

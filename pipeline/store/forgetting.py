@@ -39,7 +39,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 # Tables of ids, names and figures, and those that this module looks after by name.
 HOLDS_NO_TEXT = frozenset(
     "taxonomy_measures annotators annotator_quality thresholds curves classifiers student_trials arrivals drift evaluations exams stage_serving"
-    " runs stage_runs current forgotten forgettings backups".split()
+    " runs stage_runs review_sheets current forgotten forgettings backups".split()
 )
 CITING = ("members", "examples", "near_misses")  # of `categories`
 READ_AT_ONCE = 10_000  # rows
@@ -108,6 +108,7 @@ def erase(store: Store, found: Forgettable, *, keep_out: bool = True) -> Erased:
         rows["documents"] = _delete(connection, "documents", "doc_id", _ids(found.doc_ids))
         for table in TABLES.values():
             rows[table.name] += sum(_delete(connection, table.name, column, _hashes(gone, column)) for column in hash_columns(table))
+        rows["review_items"] += _delete(connection, "review_items", "doc_id", _ids(found.doc_ids))  # where its text stays, by another document
         rows["written_examples"] += _unshown(connection, gone)
         rows["categories"] += _uncite(connection, gone)
         rows["llm_calls"] += _blank_calls(connection, gone, quotations)

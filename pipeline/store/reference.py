@@ -37,6 +37,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Corpus": ("documents", "languages", "near_duplicates", "near_pairs", "near_signatures", "rejects", "arrivals"),
     "Taxonomy": ("taxonomies", "categories", "taxonomy_changes", "taxonomy_measures", "facets", "summaries"),
     "Labels and who gave them": ("labels", "annotators", "annotator_quality", "thresholds", "curves", "failures", "written_examples"),
+    "People": ("review_sheets", "review_items", "ratings"),
     "Students": (
         "classifiers", "predictions", "student_trials", "lesson_texts", "doubts", "promotions", "drift", "embeddings",
     ),

@@ -17,6 +17,7 @@ from pipeline.store.document_writes import DocumentWrites
 from pipeline.store.drift_reads import DriftReads
 from pipeline.store.lockfile import Tell
 from pipeline.store.published import Published, opened
+from pipeline.store.review_rows import ReviewRows
 from pipeline.store.writes import Writes
 
 __all__ = ["READ_ONLY", "Store"]
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 READ_ONLY: dict[str, Any] = {"enable_external_access": False, "lock_configuration": True}
 
 
-class Store(DocumentReads, DocumentWrites, DriftReads, Writes):
+class Store(DocumentReads, DocumentWrites, DriftReads, ReviewRows, Writes):
     """Save and read everything of one project; `reader`, `writer` and `publish` are in `warehouse.py`."""
 
     @classmethod

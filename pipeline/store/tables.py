@@ -1,18 +1,20 @@
 """How records become rows and rows become records.
 
-A table is described once: its columns in order, the keys by which a row is replaced, and which columns hold JSON.
-Table and column names in SQL come from here or from constants, values are always bound.
+Each table is described once, here or in `review_tables.py`. Table and column names in SQL come from here or from constants, values are always bound.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import Any
 
 import pyarrow as pa
 
 from pipeline.call_records import Call, ExamResult, PlannedStage, StageServing
 from pipeline.records import Annotator, Change, Evaluation, Facet, Label, Measure, Prediction, Reject, Student, Summary
+from pipeline.review_records import Rating, ReviewItem, ReviewSheet
 from pipeline.store.json_columns import from_json, to_json
+from pipeline.store.review_tables import REVIEW_TABLES
+from pipeline.store.table import FLAG, INT, REAL, STR, TIME, Table, text_columns
 from pipeline.store.warehouse import Connection
 from pipeline.student_records import Doubt, Promotion, StudentTrial, WrittenExample
 from pipeline.trust_records import AnnotatorQuality, CurvePoint, Drift, Threshold
@@ -31,29 +33,6 @@ __all__ = [
     "table_for",
     "to_json",
 ]
-
-STR, INT, REAL, FLAG, TIME = pa.string(), pa.int64(), pa.float64(), pa.bool_(), pa.timestamp("us")
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table as this package writes it; a row replaces those with the same `keys`."""
-
-    name: str
-    keys: tuple[str, ...]
-    columns: Mapping[str, pa.DataType]
-    json: frozenset[str] = field(default_factory=frozenset)
-
-    @property
-    def column_list(self) -> str:
-        """Spell the columns for SQL; they are constants of this module."""
-        return ", ".join(self.columns)
-
-
-def text_columns(*names: str) -> dict[str, pa.DataType]:
-    """Describe columns that hold text."""
-    return dict.fromkeys(names, STR)
-
 
 DOCUMENT_COLUMNS = text_columns(
     "doc_id", "text_hash", "text", "source", "metadata", "gold", "order_key", "partition", "title", "language"
@@ -194,6 +173,7 @@ TABLES = {
         ),
         Table("written_examples", ("example_id",), WRITTEN_COLUMNS),
         Table("evaluations", ("evaluation_id", "subject", "metric", "slice"), text_columns("evaluation_id", "subject", "metric", "slice") | FIGURES),
+        *REVIEW_TABLES,
         Table("llm_calls", (), CALL_COLUMNS, frozenset({"parameters"})),
         Table("plans", ("plan_id", "stage"), PLAN_COLUMNS),
         Table("exams", ("exam_id", "model", "skill"), EXAM_COLUMNS),
@@ -229,7 +209,10 @@ RECORDS: Mapping[type, str] = {
     PlannedStage: "plans",
     Prediction: "predictions",
     Promotion: "promotions",
+    Rating: "ratings",
     Reject: "rejects",
+    ReviewItem: "review_items",
+    ReviewSheet: "review_sheets",
     StageServing: "stage_serving",
     Student: "classifiers",
     StudentTrial: "student_trials",
