@@ -44,6 +44,7 @@ LAYERS = {
         "document_records",
         "document_settings",
         "quoting",
+        "review_records",
         "state_records",
         "workspace",
     },

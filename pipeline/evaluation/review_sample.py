@@ -40,8 +40,8 @@ class SamplePlan:
         """Say how many and why."""
         asked = f"for ± {self.half_width:.3g}" if self.half_width is not None else "as asked"
         return (
-            f"{self.size} of {self.population} texts, {asked}: at an accuracy of {self.expected:.2f} the 95 % interval is about ± {self.reached:.3f}"
-            f" wide, drawn from {len(self.allocation)} predicted categories by their size"
+            f"{self.size} of {self.population} texts, {asked}: at an accuracy of {self.expected:.2f} its 95 % interval is about ± {self.reached:.3f};"
+            f" drawn from {len(self.allocation)} predicted categories by their size"
         )
 
 

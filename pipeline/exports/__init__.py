@@ -9,6 +9,7 @@ from pipeline.exports.data_card import Labeller, Provenance, data_card
 from pipeline.exports.dataset_folder import write_dataset
 from pipeline.exports.label_studio import write_label_studio
 from pipeline.exports.placing import check_place, placing
+from pipeline.exports.review_answers import RawAnswer, raw_answers, sheet_columns
 from pipeline.exports.review_files import ANSWERS, ReviewFormat, sheet_name, write_guide, write_label_list, write_sheet
 from pipeline.exports.subject import Subject
 from pipeline.exports.tables import MOST_PARTS, unescaped, write_csv, write_json_lines, write_parquet, write_parts
@@ -18,11 +19,14 @@ __all__ = [
     "MOST_PARTS",
     "Labeller",
     "Provenance",
+    "RawAnswer",
     "ReviewFormat",
     "Subject",
     "check_place",
     "data_card",
     "placing",
+    "raw_answers",
+    "sheet_columns",
     "sheet_name",
     "unescaped",
     "write_argilla",

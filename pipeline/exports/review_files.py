@@ -74,9 +74,10 @@ def write_guide(target: Path, subject: Subject, *, replacing: bool) -> None:
     """Write how to fill in a sheet, and what the categories mean."""
     also = SEVERAL if subject.several else ""
     parts = [HOW_TO.format(use_case=subject.use_case, none=subject.none_name, also=also)]
-    parts += [f"\n## {one.name}\n\n{one.description}\n" + (f"\n{guide}\n" if (guide := _guide(one)) else "") for one in subject.categories]
     if subject.taxonomy and subject.taxonomy.guide:
-        parts.append(f"\n## Where two categories are near\n\n{subject.taxonomy.guide}\n")
+        parts.append(f"\n{subject.taxonomy.guide}")
+    else:
+        parts += [f"\n## {one.name}\n\n{one.description}\n" + (f"\n{guide}\n" if (guide := _guide(one)) else "") for one in subject.categories]
     with placing(target, folder=False, replacing=replacing, mark={}) as path:
         path.write_text("".join(parts), encoding="utf-8")
 
@@ -88,8 +89,8 @@ def sheet_name(target: Path, rater: str) -> Path:
 
 def _guide(category: Category) -> str | None:
     """Say in words what a category's card says."""
-    parts = [f"Says: {'; '.join(category.cues)}." if category.cues else "", f"Not: {'; '.join(category.exclusions)}." if category.exclusions else ""]
-    return " ".join(part for part in parts if part) or None
+    parts = [(title, "; ".join(said).rstrip(".")) for title, said in (("Says", category.cues), ("Not", category.exclusions)) if said]
+    return " ".join(f"{title}: {said}." for title, said in parts) or None
 
 
 def _rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Rows:

@@ -127,7 +127,7 @@ def _few_enough(copy: Published, selection: Selection, column: str) -> None:
 def _labellers(copy: Published, facet: str) -> list[Labeller]:
     """Say who gave labels of each kind, as far as there are any."""
     found = []
-    people = copy.rows("select count(*) from annotators where kind = 'human'")[0][0]
+    people = copy.rows("select count(*) from annotators where kind = 'human' and settings ->> 'of' is null")[0][0]
     if people:
         found.append(Labeller("human", f"{people} {'person' if people == 1 else 'people'}"))
     for model, prompt in copy.rows("select model, prompt from annotators where annotator_id = ?", [_pointer(copy, facet, "llm_annotator_id")]):

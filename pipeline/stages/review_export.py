@@ -1,8 +1,8 @@
 """Chooses documents for people to label, and writes the sheets."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,12 +12,14 @@ from pipeline.evaluation.people import differing
 from pipeline.evaluation.review_sample import draw, plan_sample, rater_order, share_out
 from pipeline.exports import ANSWERS, ReviewFormat, Subject, check_place, sheet_name, write_guide, write_label_list, write_sheet
 from pipeline.ids import content_id
+from pipeline.quoting import MARK, Quotations
 from pipeline.records import Taxonomy
 from pipeline.review_records import ReviewDesign, ReviewItem, ReviewSheet
 from pipeline.settings import MAIN, Project
 from pipeline.stages.reviews import People, people_of
 from pipeline.store import Store
 from pipeline.store.review_rows import Labelled
+from pipeline.text import ELLIPSIS
 
 __all__ = ["ExportedSheets", "SheetWish", "export_sheets", "frame_of", "present_taxonomy"]
 
@@ -80,35 +82,30 @@ def export_sheets(store: Store, project: Project, wish: SheetWish, *, target: Pa
     people = people_of(store, present)
     seed = project.seed if wish.seed is None else wish.seed
     frame = frame_of(store, present)
-    choice = _adjudicated(people, wish) if wish.adjudicate else _queued(store, wish) if wish.source == "review_queue" else _sampled(store, frame, present, wish, seed)
+    if wish.adjudicate:
+        choice = _adjudicated(people, wish)
+    else:
+        choice = _queued(store, wish) if wish.source == "review_queue" else _sampled(store, frame, present, wish, seed)
     sheet, items = _sheet_of(choice, frame, present, store.facet or MAIN, wish, seed)
-    subject = Subject(
-        project=project.name, facet=sheet.facet, use_case=project.facet(sheet.facet).use_case, taxonomy=present, none_name=NONE_FITS.name,
-        several=wish.also or project.annotation.mode == "all",
-    )  # fmt: skip
-    answered = {(one.rater, one.text_hash) for one in people.ratings} if not wish.adjudicate else set()
-    answers = _answers(people, present) if wish.adjudicate else None
     texts = store.plain_texts([item.text_hash for item in items])
+    subject = Subject(
+        project=project.name, facet=sheet.facet, use_case=project.facet(sheet.facet).use_case, taxonomy=_blind(present, texts.values()),
+        none_name=NONE_FITS.name, several=wish.also or project.annotation.mode == "all",
+    )  # fmt: skip
     with store.writer():
         if sheet.sheet_id not in {one.sheet_id for one in store.review_sheets()}:
             store.save([sheet, *items])
-    left_out, rows = 0, {}
+    answered = {(one.rater, one.text_hash) for one in people.ratings} if not wish.adjudicate else set()
+    shown = _answers(people, present) if wish.adjudicate else None
+    rows = {rater: _rows(sheet, items, rater, texts, answered, shown) for rater in places}
     for rater, place in places.items():
-        wanted = {item.text_hash: item for item in items if rater in item.raters or not rater}
-        order = [text for text in rater_order(list(wanted), sheet.sheet_id, rater, seed=seed) if (rater, text) not in answered]
-        left_out, rows[rater] = left_out + len(wanted) - len(order), len(order)
-        name = f"{sheet.sheet_id}/{rater}" if rater else sheet.sheet_id
-        written = [
-            {"sheet": name, "row": row, "doc_id": wanted[text].doc_id, "text_hash": text, "text": texts[text]}
-            | ({ANSWERS: answers[text]} if answers is not None else {})
-            for row, text in enumerate(order, start=1)
-        ]
         mark = {"sheet": sheet.sheet_id, "rater": rater}
-        write_sheet(place, written, kind=wish.kind, subject=subject, replacing=replacing, mark=mark)
+        write_sheet(place, rows[rater], kind=wish.kind, subject=subject, replacing=replacing, mark=mark)
     write_label_list(beside[0], subject, replacing=True)
     write_guide(beside[1], subject, replacing=True)
     store.publish()
-    return ExportedSheets(sheet, [*places.values(), *beside], rows, left_out, choice.words)
+    left_out = sum((rater, item.text_hash) in answered for rater in raters for item in items if rater in item.raters)
+    return ExportedSheets(sheet, [*places.values(), *beside], {rater: len(own) for rater, own in rows.items()}, left_out, choice.words)
 
 
 def present_taxonomy(store: Store) -> Taxonomy:
@@ -196,6 +193,39 @@ def _sheet_of(
     )  # fmt: skip
     items = [ReviewItem(sheet_id, text, frame[text].doc_id, stratum, weight, who[text]) for text, stratum, weight in there]
     return sheet, items
+
+
+def _rows(
+    sheet: ReviewSheet,
+    items: Sequence[ReviewItem],
+    rater: str,
+    texts: Mapping[str, str],
+    answered: Set[tuple[str, str]],
+    shown: Mapping[str, str] | None,
+) -> list[dict[str, Any]]:
+    """Write the rows of one rater in an order of their own, those left out that they have answered before."""
+    wanted = {item.text_hash: item for item in items if rater in item.raters or not rater}
+    order = [text for text in rater_order(list(wanted), sheet.sheet_id, rater, seed=sheet.seed) if (rater, text) not in answered]
+    name = f"{sheet.sheet_id}/{rater}" if rater else sheet.sheet_id
+    return [
+        {"sheet": name, "row": row, "doc_id": wanted[text].doc_id, "text_hash": text, "text": texts[text]}
+        | ({} if shown is None else {ANSWERS: shown[text]})
+        for row, text in enumerate(order, start=1)
+    ]
+
+
+def _blind(present: Taxonomy, texts: Iterable[str]) -> Taxonomy:
+    """Take out of what is said of the categories whatever quotes a text that is to be labelled."""
+    quotations = Quotations(texts)
+
+    def unquoted(words: str) -> str:
+        return quotations.blank(words).replace(MARK, ELLIPSIS)
+
+    categories = [
+        replace(one, description=unquoted(one.description), cues=[*map(unquoted, one.cues)], exclusions=[*map(unquoted, one.exclusions)])
+        for one in present.categories
+    ]
+    return replace(present, guide=unquoted(present.guide), categories=tuple(categories))
 
 
 def _answers(people: People, present: Taxonomy) -> dict[str, str]:

@@ -37,7 +37,7 @@ class ReviewRows(Warehouse):
     def review_items(self, sheet_id: str) -> list[ReviewItem]:
         """List the texts on a sheet, by text hash."""
         sql = "select sheet_id, text_hash, doc_id, stratum, weight, raters from review_items where sheet_id = ? order by text_hash"
-        return [ReviewItem(*row[:5], tuple(row[5])) for row in self.rows(sql, [sheet_id])]
+        return [_item(row) for row in self.rows(sql, [sheet_id])]
 
     def ratings(self) -> list[Rating]:
         """List all answers, the earliest sheet first."""
@@ -130,8 +130,15 @@ order by texts.text_hash
 
 
 def _sheet(row: Sequence[Any]) -> ReviewSheet:
-    return ReviewSheet(*row[:5], tuple(row[5]), *row[6:])
+    sheet_id, taxonomy_id, facet, design, teaches, raters, *rest = row
+    return ReviewSheet(sheet_id, taxonomy_id, facet, design, teaches, tuple(raters), *rest)
+
+
+def _item(row: Sequence[Any]) -> ReviewItem:
+    sheet_id, text_hash, doc_id, stratum, weight, raters = row
+    return ReviewItem(sheet_id, text_hash, doc_id, stratum, weight, tuple(raters))
 
 
 def _rating(row: Sequence[Any]) -> Rating:
-    return Rating(*row[:4], tuple(row[4]), *row[5:])
+    sheet_id, text_hash, rater, category_id, also, *rest = row
+    return Rating(sheet_id, text_hash, rater, category_id, tuple(also), *rest)
