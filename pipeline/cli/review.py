@@ -62,6 +62,42 @@ def export(
     output.print(f"When they are filled in: linnaeus review import {name} FILE...{facet_option(facet)}", soft_wrap=True)
 
 
+@review.command(name="import")
+def import_(
+    name: Name,
+    files: Annotated[list[Path], typer.Argument(help="Filled sheets: CSV, the JSON of Label Studio, the JSON or folder of Argilla.")],
+    rater: Annotated[str | None, typer.Option(help="Who filled them in, where the sheets do not say or it was somebody else.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Id of the sheet or the beginning of one, where the files do not say.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the files, as cp1252; found by looking when absent.")] = None,
+    facet: Facet = MAIN,
+    as_json: Json = False,
+) -> None:
+    """Read filled sheets back: all is checked, what cannot be kept is told with its row and reason."""
+    from pipeline.cli.review_shown import report_as_json, show_import
+    from pipeline.stages.review_import import import_sheets
+
+    project = facet_project(name, facet)
+    found = import_sheets(facet_store(name, facet), project, files, rater=rater, sheet=sheet, encoding=encoding)
+    if as_json:
+        show_json(output, report_as_json(found))
+        return
+    show_import(output, found)
+    output.print(f"Next: linnaeus review status {name}{facet_option(facet)}", soft_wrap=True)
+
+
+@review.command()
+def status(name: Name, facet: Facet = MAIN, as_json: Json = False) -> None:
+    """Show how far raters are, how far they agree, and how often labels are what they say."""
+    from pipeline.cli.review_shown import review_state, show_state
+
+    project, store = facet_project(name, facet), facet_store(name, facet)
+    state = review_state(store, project)
+    if as_json:
+        show_json(output, state)
+    else:
+        show_state(output, name, state)
+
+
 def raters_of(given: str) -> tuple[str, ...]:
     """Read the names of raters, or make some where only their number is given.
 
@@ -72,7 +108,9 @@ def raters_of(given: str) -> tuple[str, ...]:
     names = [name.strip() for name in given.split(",") if name.strip()]
     bad = [name for name in names if len(name) > LONGEST_NAME or NOT_IN_A_NAME & set(name) or not name.isprintable()]
     if bad:
-        raise ReviewError(f"{bad[0]!r} cannot be the name of a rater: at most {LONGEST_NAME} characters, none of them of {''.join(sorted(NOT_IN_A_NAME))}")
+        raise ReviewError(
+            f"{bad[0]!r} cannot be the name of a rater: at most {LONGEST_NAME} characters, none of them of {''.join(sorted(NOT_IN_A_NAME))}"
+        )
     if len({name.casefold() for name in names}) < len(names):
         raise ReviewError(f"A rater is named twice in {given!r}; give each name once.")
     return tuple(names)

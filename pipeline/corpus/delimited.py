@@ -69,10 +69,11 @@ class LineSource:
         return alike > len(texts) / 2
 
 
-def read_delimited(path: Path, name: str, dialect: Dialect | str = ",", encoding: str | None = None) -> Iterator[RawRow]:
+def read_delimited(path: Path, name: str, dialect: Dialect | str = ",", encoding: str | None = None, *, ragged: bool = False) -> Iterator[RawRow]:
     """Read a CSV or TSV file with a header; blank lines are passed over.
 
     :param dialect: how fields are told apart; a delimiter alone stands for the dialect of RFC 4180 with it.
+    :param ragged: take a row as whole that lacks its last fields, or has empty ones more, as spreadsheets leave them.
     """
     csv.field_size_limit(sys.maxsize)
     dialect = Dialect(dialect) if isinstance(dialect, str) else dialect
@@ -87,7 +88,12 @@ def read_delimited(path: Path, name: str, dialect: Dialect | str = ",", encoding
             header = record
             source.width = len(header)
         else:
-            yield make_row(name, source.taken, header, record)
+            yield make_row(name, source.taken, header, _evened(record, len(header)) if ragged else record)
+
+
+def _evened(fields: list[str], width: int) -> list[str]:
+    """Bring a record to so many fields, where only empty ones have to come or go."""
+    return [*fields, *[""] * (width - len(fields))] if len(fields) <= width or any(fields[width:]) else fields[:width]
 
 
 def without_hint(lines: Iterator[Line]) -> Iterator[Line]:

@@ -4,12 +4,15 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 from scipy.stats import beta
 
-from pipeline.evaluation.metrics import LEVEL, Figure
+from pipeline.evaluation.metrics import LEVEL, Figure, matched_accuracy
 
-__all__ = ["stratified_share"]
+__all__ = ["matched_share", "stratified_share"]
 
+Floats = npt.NDArray[np.float64]
 PRIOR = 2.0  # documents at the overall share that each stratum is smoothed by, so that two right ones do not claim certainty
 
 
@@ -40,6 +43,20 @@ def stratified_share(hits: Sequence[bool], strata: Sequence[str], sizes: Mapping
         return Figure(value, value, value, n)
     effective = min(1 / spread, centre * (1 - centre) / variance)
     return Figure(value, *_exact(value, effective), n)
+
+
+def matched_share(gold: Sequence[str], found: Sequence[str | None], weights: Floats, *, resamples: int, seed: int) -> Figure:
+    """Estimate the accuracy after the best one-to-one matching of labels, each document counting by its weight, with a bootstrap interval."""
+    rows, columns = ({label: place for place, label in enumerate(sorted({one for one in part if one is not None}))} for part in (gold, found))
+    cells = [rows[truth] * (len(columns) + 1) + (len(columns) if label is None else columns[label]) for truth, label in zip(gold, found, strict=True)]
+    n, shape = len(gold), (len(rows), len(columns) + 1)
+
+    def measured(counts: Floats) -> float:
+        return matched_accuracy(np.bincount(cells, counts * weights, shape[0] * shape[1]).reshape(shape))
+
+    draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    low, high = np.quantile([measured(draw) for draw in draws], [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if resamples else (0.0, 1.0)
+    return Figure(measured(np.ones(n)), float(low), float(high), n)
 
 
 def _exact(share: float, n: float) -> tuple[float, float]:

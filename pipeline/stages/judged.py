@@ -7,13 +7,14 @@ from pipeline.gold import gold_labels
 from pipeline.stages.asking import annotation_sample, current_taxonomy, is_held_out
 from pipeline.stages.known import known_labels
 from pipeline.stages.parts import parts_of
+from pipeline.stages.people import people_findings
 from pipeline.stages.session import Session
 from pipeline.stages.summaries import sampled_summaries
 
 __all__ = ["FINDINGS", "gather_judged"]
 
 # What is found from rows of its own; each gives its figures, and none where it has no rows.
-FINDINGS: Sequence[Callable[[Session], Sequence[Finding]]] = ()
+FINDINGS: Sequence[Callable[[Session], Sequence[Finding]]] = (people_findings,)
 
 
 def gather_judged(session: Session) -> Judged:

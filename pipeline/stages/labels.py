@@ -26,6 +26,7 @@ from pipeline.stages.asking import annotation_sample, current_taxonomy, first_an
 from pipeline.stages.duplicates import cluster_of
 from pipeline.stages.known import known_labels
 from pipeline.stages.manner import likeness
+from pipeline.stages.reviews import settle_people
 from pipeline.stages.session import Session
 from pipeline.stages.sharing import share_labels
 from pipeline.students import METHOD, TrainingSet, cited_labels, cross_predict, numbered_groups
@@ -38,6 +39,7 @@ Row = npt.NDArray[np.float64]
 def labels(session: Session) -> tuple[int, int]:
     """Make the teacher's labels anew where anything they are made of has changed, and say how good each annotator is."""
     present, store, project = current_taxonomy(session), session.store, session.project
+    settle_people(store, present)  # what people said under an earlier version
     first, _ = first_annotator(session, present)
     wanted = [document.text_hash for document in annotation_sample(session)]
     raw = given_labels(session, present, first, wanted)
