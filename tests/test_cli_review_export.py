@@ -41,7 +41,7 @@ def items_of(store: Store) -> Iterator[ReviewItem]:
 def test_a_sheet_for_each_rater_is_written_blind(store: Store, tmp_path: Path) -> None:
     said = run("review", "export", "tiny", str(tmp_path / "out" / "sheet.csv"), "--raters", "anna, ben", "--count", "40", "--overlap", "0.5")
     assert said.exit_code == 0, said.output
-    assert "40 of 120 texts, as asked" in said.output
+    assert "40 of 120 texts, where 40 were asked for" in said.output
     assert "nothing learns from them" in said.output
     [sheet] = store.review_sheets()
     items = {item.doc_id: item for item in items_of(store)}

@@ -52,7 +52,7 @@ def matched_share(gold: Sequence[str], found: Sequence[str | None], weights: Flo
     n, shape = len(gold), (len(rows), len(columns) + 1)
 
     def measured(counts: Floats) -> float:
-        return matched_accuracy(np.bincount(cells, counts * weights, shape[0] * shape[1]).reshape(shape))
+        return matched_accuracy(np.bincount(cells, counts * weights, shape[0] * shape[1]).reshape(shape).astype(np.float64))
 
     draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
     low, high = np.quantile([measured(draw) for draw in draws], [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if resamples else (0.0, 1.0)

@@ -28,6 +28,7 @@ class SamplePlan:
     population: int
     expected: float
     half_width: float | None  # that was wanted
+    count: int | None  # that was wanted
     reached: float  # half width to expect of the sample, if the accuracy is as expected
 
     @property
@@ -38,7 +39,7 @@ class SamplePlan:
     @property
     def words(self) -> str:
         """Say how many and why."""
-        asked = f"for ± {self.half_width:.3g}" if self.half_width is not None else "as asked"
+        asked = f"for ± {self.half_width:.3g}" if self.half_width is not None else f"where {self.count} were asked for"
         return (
             f"{self.size} of {self.population} texts, {asked}: at an accuracy of {self.expected:.2f} its 95 % interval is about ± {self.reached:.3f};"
             f" drawn from {len(self.allocation)} predicted categories by their size"
@@ -106,7 +107,7 @@ def plan_sample(
     while half_width is not None and _reached(sizes, allocation, accuracy) > half_width and sum(allocation.values()) < population:
         # small strata took more than their share, so that the others need some more
         allocation = allocate(sizes, sum(allocation.values()) + max(1, population // 1000), least=least)
-    return SamplePlan(allocation, population, accuracy, half_width, _reached(sizes, allocation, accuracy))
+    return SamplePlan(allocation, population, accuracy, half_width, count, _reached(sizes, allocation, accuracy))
 
 
 def draw(strata: Mapping[str, Sequence[str]], allocation: Mapping[str, int], *, seed: int) -> list[Drawn]:
