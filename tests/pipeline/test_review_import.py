@@ -109,7 +109,7 @@ KEPT_WHOLE: dict[str, Callable[[list[dict[str, str]], Path], Path]] = {
 @pytest.mark.parametrize("how", KEPT_WHOLE)
 def test_what_spreadsheets_do_costs_no_answer(review: Review, how: str) -> None:
     with review.store.writer() as connection:
-        connection.execute("update documents set text = text || ' – für Zoë'")
+        connection.execute("update documents set text = text || ' für Zoë'")
     sheet = review.write(raters=("anna",), count=25).files[0]
     rows = review.fill(sheet)
     path = KEPT_WHOLE[how](rows, sheet.with_name("back.csv"))
