@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
 from scipy.stats import beta
 
-from pipeline.evaluation.metrics import LEVEL, Figure, matched_accuracy
+from pipeline.evaluation.metrics import Figure
 
 __all__ = ["matched_share", "stratified_share"]
 
+LEVEL = 0.95
 Floats = npt.NDArray[np.float64]
 PRIOR = 2.0  # documents at the overall share that each stratum is smoothed by, so that two right ones do not claim certainty
 
@@ -52,7 +54,8 @@ def matched_share(gold: Sequence[str], found: Sequence[str | None], weights: Flo
     n, shape = len(gold), (len(rows), len(columns) + 1)
 
     def measured(counts: Floats) -> float:
-        return matched_accuracy(np.bincount(cells, counts * weights, shape[0] * shape[1]).reshape(shape).astype(np.float64))
+        table = np.bincount(cells, counts * weights, shape[0] * shape[1]).reshape(shape)
+        return float(table[linear_sum_assignment(table[:, :-1], maximize=True)].sum() / table.sum())
 
     draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
     low, high = np.quantile([measured(draw) for draw in draws], [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if resamples else (0.0, 1.0)
