@@ -113,6 +113,15 @@ def test_a_guide_quotes_no_text_that_is_to_be_labelled(store: Store, tmp_path: P
     assert all(name in written for name in store.taxonomy(store.current("taxonomy_id") or "").names())
 
 
+def test_a_guide_quotes_no_short_text_that_is_to_be_labelled_either(store: Store, tmp_path: Path) -> None:
+    with store.writer() as connection:
+        connection.execute("update documents set text = 'Shut up.' where doc_id = (select min(doc_id) from documents)")
+        connection.execute("update taxonomies set guide = 'Say “shut up.” where the user is up for it: “shut the door”.'")
+    run("review", "export", "tiny", str(tmp_path / "sheet.csv"), "--count", "120")
+    written = (tmp_path / "sheet.guide.md").read_text(encoding="utf-8")
+    assert "Say “…” where the user is up for it: “shut the door”." in written
+
+
 def test_label_studio_gets_tasks_without_predictions(store: Store, tmp_path: Path) -> None:
     said = run("review", "export", "tiny", str(tmp_path / "sheet"), "--format", "label-studio", "--count", "12", "--also")
     assert said.exit_code == 0, said.output

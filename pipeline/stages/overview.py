@@ -34,7 +34,7 @@ select
         and l.annotator_id = (select value from current where key = 'teacher_annotator_id')) as labelled_in_part,
     (select count(*) from predictions p join documents d using (text_hash) where d.active
         and p.classifier_id = (select value from current where key = 'classifier_id')) as predicted,
-    (select count(*) from rejects) as rejected,
+    (select count(*) from rejects where stage <> 'review') as rejected,
     (select count(*) from categories c where c.taxonomy_id = (select value from current where key = 'taxonomy_id')) as categories
 """
 LAST_RUN = "select run_id, status, seconds, started_at from runs order by started_at desc limit 1"

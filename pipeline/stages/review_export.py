@@ -1,5 +1,6 @@
 """Chooses documents for people to label, and writes the sheets."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from pipeline.evaluation.people import differing
 from pipeline.evaluation.review_sample import draw, plan_sample, rater_order, share_out
 from pipeline.exports import ANSWERS, ReviewFormat, Subject, check_place, sheet_name, write_guide, write_label_list, write_sheet
 from pipeline.ids import content_id
-from pipeline.quoting import MARK, Quotations
+from pipeline.quoting import MARK, WHOLE, Quotations, bare_letters
 from pipeline.records import Taxonomy
 from pipeline.review_records import ReviewDesign, ReviewItem, ReviewSheet
 from pipeline.settings import MAIN, Project
@@ -24,6 +25,7 @@ from pipeline.text import ELLIPSIS
 __all__ = ["ExportedSheets", "SheetWish", "export_sheets", "frame_of", "present_taxonomy"]
 
 UNLABELLED = "none"  # stratum of texts without a label
+QUOTES = '"\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\u2039\u203a\u300c\u300d'
 USUAL_WIDTH, USUAL_QUEUE = 0.05, 100
 
 
@@ -216,10 +218,13 @@ def _rows(
 
 def _blind(present: Taxonomy, texts: Iterable[str]) -> Taxonomy:
     """Take out of what is said of the categories whatever quotes a text that is to be labelled."""
-    quotations = Quotations(texts)
+    shown = list(texts)
+    quotations, short = Quotations(shown), [re.escape(text) for text in shown if len(bare_letters(text)) < WHOLE]
+    quoted = re.compile(rf"(?<=[{QUOTES}])(?:{'|'.join(short)})(?=[{QUOTES}])", re.IGNORECASE) if short else None
 
     def unquoted(words: str) -> str:
-        return quotations.blank(words).replace(MARK, ELLIPSIS)
+        found = quotations.blank(words).replace(MARK, ELLIPSIS)
+        return quoted.sub(ELLIPSIS, found) if quoted else found
 
     categories = [
         replace(one, description=unquoted(one.description), cues=[*map(unquoted, one.cues)], exclusions=[*map(unquoted, one.exclusions)])

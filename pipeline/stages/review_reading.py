@@ -29,7 +29,7 @@ class FilledSheet:
 
     path: Path
     sha256: str
-    encoding: str | None  # that was guessed or asked for; None for UTF-8 or what its mark says
+    encoding: str | None  # None for UTF-8
     answers: Sequence[RawAnswer]
     broken: Sequence[RawRow]
     has_texts: bool
@@ -70,7 +70,7 @@ def _rows(file: Path, kind: str | None, encoding: str | None) -> Iterator[RawRow
 
 
 def _encoding(file: Path) -> str | None:
-    """Give the encoding that a file looks like where it is not in UTF-8; None where it is, or says what it is in."""
+    """Give the encoding that a file looks like where it is not in UTF-8; that of its mark where it has one; None for UTF-8."""
     try:
         check_encoding(file)
     except CorpusError:
@@ -83,7 +83,8 @@ def _encoding(file: Path) -> str | None:
         if guess is None:
             raise
         return guess
-    return None
+    with open_lines(file) as (_, found):
+        return None if found == "utf-8" else found
 
 
 def _check_columns(file: Path, rows: Sequence[RawRow]) -> None:
