@@ -18,6 +18,7 @@ from pipeline.cli.progress import ConsoleProgress
 from pipeline.cli.report import report
 from pipeline.cli.review import review
 from pipeline.cli.scoring import label, serve
+from pipeline.cli.selftest import selftest
 from pipeline.cli.show import show_json, show_run, show_status
 from pipeline.cli.sql import sql
 from pipeline.cli.state import forget, state
@@ -153,6 +154,7 @@ app.command()(label)
 app.command()(serve)
 app.command()(embedders)
 app.command()(duplicates)
+app.command()(selftest)
 app.command()(forget)
 app.command()(up)
 

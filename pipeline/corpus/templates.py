@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipeline.corpus.json_lines import check_depth
 
-__all__ = ["SPACE", "Lines", "Slots", "Template", "template_of", "words_of"]
+__all__ = ["QUOTE", "RETURN", "SPACE", "Lines", "Slots", "Template", "template_of", "words_of"]
 
 Places = np.ndarray[Any, np.dtype[np.int64]]
 QUOTE, BACKSLASH, NEWLINE, RETURN, SPACE = 0x22, 0x5C, 0x0A, 0x0D, 0x20

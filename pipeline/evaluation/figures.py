@@ -2,6 +2,7 @@
 
 from collections.abc import Set
 
+from pipeline.evaluation.agreement import Ratings, agreement_figures
 from pipeline.evaluation.calibration import calibration_figures, chance_calibration_error
 from pipeline.evaluation.judged import GOLD, Finding, Judged, Labels, judged_right
 from pipeline.evaluation.metrics import Figure, clustering_figures, share
@@ -46,10 +47,21 @@ class Figures:
         gold = [gold_labels(judged.gold[text])[0] for text in labels]
         for metric, figure in clustering_figures(gold, list(labels.values()), resamples=self.resamples, seed=self.seed).items():
             self.add(subject, metric, slice_, figure, GOLD)
+        if subject != "baseline":
+            self.beyond_chance(subject, labels, judged, slice_)
         if judged.named_alike and subject != "baseline":
             self.by_name(subject, labels, judged, slice_)
         if any(len(gold_labels(judged.gold[text])) > 1 for text in labels):
             self.readings(subject, labels, judged, slice_)
+
+    def beyond_chance(self, subject: str, labels: Labels, judged: Judged, slice_: str) -> None:
+        """Measure Cohen's kappa of labels and first gold labels, in which one that always says the same has 0."""
+        names = called(subject, judged)
+        said = {text: None if label is None else names.get(label, f"no gold label: {label}") for text, label in labels.items()}
+        raters: Ratings = {"gold": {text: gold_labels(judged.gold[text])[0] for text in labels}, "labels": said}
+        for found in agreement_figures(raters, resamples=self.resamples, seed=self.seed):
+            if found.metric == "cohen_kappa":
+                self.add(subject, "kappa", slice_, found.figure, GOLD)
 
     def by_name(self, subject: str, labels: Labels, judged: Judged, slice_: str) -> None:
         """Measure labels that can be right or wrong by their exact name, all of a document's labels together."""

@@ -39,6 +39,7 @@ class Judged:
     it is too unsure of. `slices` are parts of the corpus, by a name that is not all or held_out, compared each with the rest. `findings`
     are told with the rest as they are.
 
+    `categories` are the ids that a label may be; where any are told, any other label is no answer, whatever it says.
     An asked text that is not in `taught` failed, and counts as wrong wherever labels are held against gold, as one without a category does.
     """
 
@@ -55,12 +56,19 @@ class Judged:
     slices: Mapping[str, Set[str]] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
     none_fits: Set[str] = frozenset()
+    categories: Set[str] = frozenset()
+
+    def valid(self, label: str | None) -> str | None:
+        """Give a label that is a category, None for any other."""
+        return label if not self.categories or label in self.categories else None
 
     def to_be_right(self, subject: str) -> dict[str, str | None]:
         """Give a subject's label of each text with gold that it had to label, None where it gave none; none where it labelled nothing."""
         labels = {"teacher": self.taught, "student": self.predicted, "baseline": self.baseline}[subject]
         texts = self.gold.keys() & (self.asked if subject == "teacher" else labels.keys() if subject == "baseline" else self.gold.keys())
-        return {text: labels.get(text) for text in sorted(texts)} if labels else {}
+        if subject == "baseline":
+            return {text: labels[text] for text in sorted(texts)}
+        return {text: self.valid(labels.get(text)) for text in sorted(texts)} if labels else {}
 
     def is_right(self, text: str, label: str | None) -> bool:
         """Say whether a label bears the name of one of the text's gold labels."""
@@ -79,6 +87,7 @@ def evaluation_id(judged: Judged, *, resamples: int, seed: int) -> str:
     parts += [{text: round(value, 9) for text, value in part.items()} for _, part in sorted(judged.probabilities.items())]
     slices = [[[name, sorted(texts)] for name, texts in sorted(judged.slices.items())]] if judged.slices else []
     unfit = [["none fits", *sorted(judged.none_fits)]] if judged.none_fits else []
+    categories = [["categories", *sorted(judged.categories)]] if judged.categories else []
     found = [[[one.subject, one.metric, one.slice, one.judge, str(one.figure)] for one in judged.findings]] if judged.findings else []
     told = [
         METHOD,
@@ -88,6 +97,7 @@ def evaluation_id(judged: Judged, *, resamples: int, seed: int) -> str:
         *(sorted(part.items()) for part in parts),
         *slices,
         *unfit,
+        *categories,
         *found,
         resamples,
         seed,

@@ -26,14 +26,13 @@ def shares_of_answers(judged: Judged) -> list[Score]:
     An answer is a category (`coverage`), that none fits (`none_fits`), none that is sure enough (`unsure`) or none at all (`failed`): the
     four shares add up to 1.
     """
-    taught, unfit = judged.taught, judged.none_fits
+    taught = {text: label for text, label in judged.taught.items() if label is None or judged.valid(label) is not None}
+    said = {text: "failed" if text not in taught else "coverage" if taught[text] is not None else "unsure" for text in judged.asked}
+    said |= {text: "none_fits" for text in judged.none_fits if said.get(text) == "unsure"}
     both = [text for text in judged.held_out if taught.get(text) is not None and text in judged.predicted]
-    return [
-        Score("teacher", "coverage", TEACHER, {text: taught.get(text) is not None for text in judged.asked}),
-        Score("teacher", "none_fits", TEACHER, {text: text in taught and text in unfit for text in judged.asked}),
-        Score("teacher", "unsure", TEACHER, {text: text in taught and taught[text] is None and text not in unfit for text in judged.asked}),
-        Score("teacher", "failed", TEACHER, {text: text not in taught for text in judged.asked}),
-        Score("student", "agreement", TEACHER, {text: judged.predicted[text] == taught[text] for text in both}),
+    kinds = ("coverage", "none_fits", "unsure", "failed")
+    return [Score("teacher", kind, TEACHER, {text: one == kind for text, one in said.items()}) for kind in kinds] + [
+        Score("student", "agreement", TEACHER, {text: judged.predicted[text] == taught[text] for text in both})
     ]
 
 

@@ -48,5 +48,12 @@ def gather_judged(session: Session) -> Judged:
         also={label.text_hash: label.also for label in given} if several else {},
         slices=parts_of(session, asked | gold.keys(), labels),
         none_fits={label.text_hash for label in given if label.reason == "none_fits"},
+        categories=names.keys() | _of_student(session, student),
         findings=[finding for find in FINDINGS for finding in find(session)],
     )
+
+
+def _of_student(session: Session, student: str | None) -> set[str]:
+    """Give the categories that the student in use may say, which are those of the taxonomy that it was made for."""
+    found = session.store.find_student(student) if student else None
+    return set() if found is None else {category.category_id for category in session.store.taxonomy(found.taxonomy_id).leaves}

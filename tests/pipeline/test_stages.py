@@ -68,7 +68,7 @@ def test_every_check_holds_after_a_run(finished_session: Session) -> None:
 
 def test_every_figure_has_its_n_and_interval(finished_session: Session) -> None:
     figures = finished_session.store.evaluations()
-    assert len({(one.subject, one.metric, one.slice) for one in figures}) == len(figures) == 89
+    assert len({(one.subject, one.metric, one.slice) for one in figures}) == len(figures) == 93
     assert all(one.n > 0 and one.low is not None and one.high is not None and one.low <= one.high for one in figures)
 
 
