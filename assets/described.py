@@ -16,7 +16,8 @@ MAIN_TABLE: Mapping[str, str] = {
     "documents": "documents", "embeddings": "embeddings", "facets": "facets", "summaries": "summaries", "generated_taxonomy": "categories",
     "updated_taxonomy": "categories", "reviewed_taxonomy": "categories", "selected_taxonomy": "categories", "taxonomy": "categories",
     "annotations": "labels", "labels": "labels", "written_examples": "written_examples", "classifier": "classifiers",
-    "predictions": "predictions", "cascade": "thresholds", "baseline": "categories", "evaluation": "evaluations",
+    "predictions": "predictions", "cascade": "thresholds", "baseline": "categories", "judgements": "judgements",
+    "evaluation": "evaluations",
 }  # fmt: skip
 Lineage = Mapping[str, tuple[tuple[str, str], ...]]  # column: (stage, column of its table), ...
 BY_TEXT: Lineage = {"text_hash": (("documents", "text_hash"),)}
@@ -60,8 +61,14 @@ LINEAGE: Mapping[str, Lineage] = {
         "threshold": (("predictions", "probability"), ("annotations", "category_id")),
     },
     "baseline": {"members": (("embeddings", "text_hash"), ("embeddings", "vector")), "name": (("documents", "text"),)},
+    "judgements": {
+        **BY_TEXT, "category_id": (("labels", "category_id"), ("predictions", "category_id"), ("baseline", "category_id")),
+        "verdict": (("documents", "text"), ("taxonomy", "description")), "probability": (("documents", "text"), ("taxonomy", "description")),
+    },
     "evaluation": {
-        "value": (("predictions", "category_id"), ("labels", "category_id"), ("documents", "gold"), ("baseline", "members")),
+        "value": (
+            ("predictions", "category_id"), ("labels", "category_id"), ("documents", "gold"), ("baseline", "members"), ("judgements", "verdict"),
+        ),
     },
 }  # fmt: skip
 

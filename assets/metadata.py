@@ -12,6 +12,7 @@ from pipeline.evaluation.pictures import calibration_picture, drift_picture, lab
 from pipeline.settings import MAIN
 from pipeline.stages import ROLE_OF, Report, Session
 from pipeline.stages.drift import drift_of
+from pipeline.stages.judgements import judged_findings
 from pipeline.stages.overview import (
     curve_points,
     evaluation_table,
@@ -30,6 +31,13 @@ __all__ = ["describe", "described_plan"]
 
 BAR = 24  # characters of the longest bar
 PARTS_SHOWN, RUNS_SHOWN = 31, 10
+JUDGED = """
+select d.text, c.name as label, coalesce(o.name, j.other_id) as other, j.question, j.place, j.verdict, j.probability, j.model
+from judgements j join (select text_hash, any_value(text) as text from documents where active group by text_hash) d using (text_hash)
+left join categories c on c.taxonomy_id = j.taxonomy_id and c.category_id = j.category_id
+left join categories o on o.taxonomy_id = j.taxonomy_id and o.category_id = j.other_id
+order by j.verdict, j.probability, j.judgement_id limit 20
+"""
 
 
 def describe(report: Report, session: Session) -> dict[str, Any]:
@@ -184,6 +192,16 @@ def _rejects(session: Session) -> dict[str, Any]:
     return {"rejects": as_table(columns, [dict(zip(columns, row, strict=True)) for row in rows])} if rows else {"rejects": "none"}
 
 
+def _judged(session: Session) -> dict[str, Any]:
+    """Show what the judges said of the labels, and some of their answers, those against a label first."""
+    found = [{"subject": one.subject, "metric": one.metric, "judge": one.judge, **vars(one.figure)} for one in judged_findings(session)]
+    if not found:
+        return {}
+    columns, rows = session.store.query(JUDGED)
+    answers = as_table(columns, [dict(zip(columns, row, strict=True)) for row in rows])
+    return {"figures": as_table(["subject", "metric", "value", "low", "high", "n", "judge"], found), "answers": answers}
+
+
 SHOWN: Mapping[str, Callable[[Session], dict[str, Any]]] = {
     "documents": _rejects,
     "facets": _facets,
@@ -193,5 +211,6 @@ SHOWN: Mapping[str, Callable[[Session], dict[str, Any]]] = {
     "written_examples": _examples,
     "classifier": _student,
     "predictions": _labelled,
+    "judgements": _judged,
     "evaluation": _evaluation,
 }

@@ -7,7 +7,7 @@ the project file. Keys of servers are never written here: `engine.key_env` names
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
@@ -18,7 +18,7 @@ from pipeline.document_settings import NearSettings
 from pipeline.embedder_settings import EmbedderName, EmbedderSettings, read_embedder
 from pipeline.engine_settings import BudgetSettings, EngineSettings, PriceSettings, Settings, Text
 from pipeline.errors import ProjectError
-from pipeline.evaluation_settings import EvaluationSettings
+from pipeline.evaluation_settings import EvaluationSettings, JudgeSettings
 from pipeline.schedule_settings import AlertSettings, CheckSettings, Owner, PartitionSettings, ScheduleSettings
 from pipeline.student_settings import CertaintySettings, RareSettings, StudentSettings, usual_students
 from pipeline.taxonomy_settings import FacetExampleSettings, FacetSettings, SizeRange, TaxonomySettings
@@ -40,6 +40,7 @@ __all__ = [
     "EvaluationSettings",
     "FacetExampleSettings",
     "FacetSettings",
+    "JudgeSettings",
     "PartitionSettings",
     "PriceSettings",
     "Project",
@@ -62,6 +63,7 @@ NAME = r"^[a-z][a-z0-9_]{0,39}$"
 MAIN = "main"  # the facet of the project's own use case
 ASIDE = "proposal"  # no facet, but where a proposed taxonomy is made beside those in use
 Name = Annotated[str, StringConstraints(pattern=NAME)]
+Engine = TypeVar("Engine", bound=EngineSettings)
 
 
 class Project(Settings):
@@ -121,6 +123,8 @@ class Project(Settings):
             engine: EngineSettings | None = getattr(self, section)
             if engine is not None:
                 object.__setattr__(self, section, _with_files_of(engine, self.folder))
+        judges = tuple(_with_files_of(judge, self.folder) for judge in self.evaluation.judges)
+        object.__setattr__(self, "evaluation", self.evaluation.model_copy(update={"judges": judges}))
         return self
 
     @model_validator(mode="after")
@@ -139,7 +143,8 @@ class Project(Settings):
 
     @model_validator(mode="after")
     def _prices_where_money_is_capped(self) -> "Project":
-        if self.budget.money is not None and any(self.engine_of(role).prices is None for role in ROLES):
+        engines = [*map(self.engine_of, ROLES), *self.evaluation.judges]
+        if self.budget.money is not None and any(engine.prices is None for engine in engines):
             raise ValueError("budget.money is set, but an engine has no prices; give engine.prices, as {input: 0.15, output: 0.6}")
         return self
 
@@ -201,7 +206,7 @@ class Project(Settings):
         return next(filter(None, known), "text" if others or first.is_pattern or first.path.is_dir() else "hub")
 
 
-def _with_files_of(engine: EngineSettings, folder: Path) -> EngineSettings:
+def _with_files_of(engine: Engine, folder: Path) -> Engine:
     """Resolve the files that an engine names against the project file's folder, where they are there."""
     found: dict[str, str] = {}
     if engine.kind == "embedded" and (beside := folder / Path(engine.model).expanduser()).suffix == ".gguf" and beside.exists():
@@ -268,7 +273,8 @@ def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
             "engine": EngineSettings, "generator": EngineSettings, "annotator": EngineSettings,
             "prices": PriceSettings, "budget": BudgetSettings, "taxonomy": TaxonomySettings, "size": SizeRange,
             "annotation": AnnotationSettings, "promise": PromiseSettings, "rules": RuleSettings, "students": StudentSettings,
-            "rare": RareSettings, "certainty": CertaintySettings, "evaluation": EvaluationSettings, "partitions": PartitionSettings,
+            "rare": RareSettings, "certainty": CertaintySettings, "evaluation": EvaluationSettings, "judges": JudgeSettings,
+            "partitions": PartitionSettings,
             "schedule": ScheduleSettings, "alerts": AlertSettings, "checks": CheckSettings,
         }  # fmt: skip
         model = sections.get(str(part), model)

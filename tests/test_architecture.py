@@ -39,6 +39,7 @@ LAYERS = {
         "markdown",
         "batches",
         "intervals",
+        "judgement_records",
         "schedule_settings",
         "arrival_records",
         "document_records",
@@ -64,7 +65,7 @@ LAYERS = {
         "alerts",
         "language_detection",
     },
-    "steps": STEPS | {"choosing", "dictation", "fitting", "set_thresholds", "spreading"},
+    "steps": STEPS | {"choosing", "dictation", "duels", "fitting", "set_thresholds", "spreading"},
     "stages": {"stages"},
     "shells": {"cli", "endpoint"},
 }

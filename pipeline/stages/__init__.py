@@ -14,6 +14,7 @@ from pipeline.stages.cascade import cascade
 from pipeline.stages.corpus import documents, embeddings
 from pipeline.stages.evaluation import baseline, evaluation
 from pipeline.stages.exam import check_role
+from pipeline.stages.judgements import judgements
 from pipeline.stages.labels import labels
 from pipeline.stages.session import ROLE_OF, Progress, Quiet, Report, Session, new_run_id, open_session, opening_sessions, project_state, state_folder
 from pipeline.stages.students import classifier, load_current_student, predictions
@@ -59,10 +60,11 @@ STAGES: Mapping[str, tuple[Callable[[Session], tuple[int, int]], tuple[str, ...]
     "predictions": (predictions, ("classifier", "embeddings")),
     "cascade": (cascade, ("predictions",)),
     "baseline": (baseline, ("taxonomy", "embeddings")),
-    "evaluation": (evaluation, ("cascade", "baseline")),
+    "judgements": (judgements, ("cascade", "baseline")),
+    "evaluation": (evaluation, ("cascade", "baseline", "judgements")),
 }
 # What is done once for each facet of a project; all other stages are done once.
-PER_FACET = frozenset(STAGES) - {"documents", "embeddings", "facets", "summaries", "baseline", "evaluation"}
+PER_FACET = frozenset(STAGES) - {"documents", "embeddings", "facets", "summaries", "baseline", "judgements", "evaluation"}
 
 
 def finish_run(session: Session, *, success: bool | None = None) -> None:

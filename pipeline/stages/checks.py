@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pipeline.stages import PER_FACET, figure_checks, row_checks
 from pipeline.stages.check_rules import Finding, Rule
 from pipeline.stages.drift_checks import DRIFT_CHECKS
+from pipeline.stages.judgement_checks import JUDGEMENT_CHECKS
 from pipeline.stages.session import Session
 
 __all__ = ["CHECKS", "Rule", "examine"]
@@ -125,6 +126,7 @@ CHECKS: Mapping[str, tuple[Rule, ...]] = {
             "same_size", "The baseline has as many clusters as the taxonomy has categories.", "Run the stage baseline again.", row_checks.same_size,
         ),
     ),
+    "judgements": JUDGEMENT_CHECKS,
     "evaluation": (
         Rule(
             "not_below_the_baseline", "The student's ARI and NMI are not below the baseline's.",

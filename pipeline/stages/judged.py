@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pipeline.evaluation import Finding, Judged
 from pipeline.gold import gold_labels
 from pipeline.stages.asking import annotation_sample, current_taxonomy, is_held_out
+from pipeline.stages.judgements import judged_findings
 from pipeline.stages.known import known_labels
 from pipeline.stages.parts import parts_of
 from pipeline.stages.people import people_findings
@@ -14,7 +15,7 @@ from pipeline.stages.summaries import sampled_summaries
 __all__ = ["FINDINGS", "gather_judged"]
 
 # What is found from rows of its own; each gives its figures, and none where it has no rows.
-FINDINGS: Sequence[Callable[[Session], Sequence[Finding]]] = (people_findings,)
+FINDINGS: Sequence[Callable[[Session], Sequence[Finding]]] = (people_findings, judged_findings)
 
 
 def gather_judged(session: Session) -> Judged:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from pipeline.settings import JudgeSettings
 from pipeline.stages.probe import Probe
 from pipeline.stages.session import ROLE_OF, Session
 from pipeline.store import Throughput
@@ -22,6 +23,7 @@ NOMINAL = {"embedded": (80.0, 16.0), "vllm": (5000.0, 1000.0), "url": (1000.0, 2
 STAGES_OF = {
     "facet": "facets", "summarise": "summaries", "generate": "generated_taxonomy", "update": "updated_taxonomy", "review": "reviewed_taxonomy",
     "select": "selected_taxonomy", "describe": "taxonomy", "annotate": "annotations", "write": "written_examples", "baseline": "baseline",
+    "judgement": "judgements",
 }  # fmt: skip
 FEWEST = 5  # calls from which they say anything of others
 
@@ -74,22 +76,26 @@ class Pace:
         self._shapes = shapes
         self._bases = cache(lambda model: list(self._known(model)))
 
-    def of(self, stage: str, calls: int) -> Estimate:
-        """Estimate so many questions of a stage: from calls of the same stage, else from others to the same model, else from nominal speeds."""
+    def of(self, stage: str, calls: int, judge: JudgeSettings | None = None) -> Estimate:
+        """Estimate so many questions of a stage: from calls of the same stage, else from others to the same model, else from nominal speeds.
+
+        :param judge: who is asked in place of the model of the stage's role.
+        """
         if not calls:
             return Estimate(0, 0, 0, 0.0, "nothing left to ask")
-        bases = [basis for basis in self._bases(self._session.model_of(ROLE_OF[stage])) if basis.took.seconds > 0]
+        kind = (judge or self._session.project.engine_of(ROLE_OF[stage])).kind
+        bases = [basis for basis in self._bases(self._model(stage, judge)) if basis.took.seconds > 0]
         basis = next((basis for basis in bases if basis.stage == stage), next(iter(bases), None))
         if basis is None:
             shape, factor, note = self._shapes[stage], 1.0, "speed assumed: no calls to this model yet"
         else:
             shape = self._seen(basis) if basis.stage == stage else self._shapes[stage]
-            factor = basis.took.seconds / self._work(stage, self._seen(basis), basis.took.calls, basis, again=basis.settled)
-            prompts, answers = (speed / factor for speed in self._nominal(stage))
+            factor = basis.took.seconds / self._work(kind, self._seen(basis), basis.took.calls, basis, again=basis.settled)
+            prompts, answers = (speed / factor for speed in NOMINAL[kind])
             scaled = f"scaled from {basis.said} of {basis.stage}, as {prompts:.0f} prompt and {answers:.0f} answer tokens a second"
             note = f"speed of {basis.said}" if basis.stage == stage else scaled
         cached = round((calls - 1) * shape.fixed) if basis is not None and basis.took.tokens_cached else 0
-        seconds = factor * self._work(stage, shape, calls, basis)
+        seconds = factor * self._work(kind, shape, calls, basis)
         return Estimate(round(calls * (shape.fixed + shape.own)), cached, round(calls * shape.answer), seconds, note)
 
     def _known(self, model: str) -> Iterator[Basis]:
@@ -116,12 +122,12 @@ class Pace:
         own = max(0.0, computed) / took.calls if took.tokens_cached else max(0.0, prompt - fixed)
         return Shape(max(0.0, prompt - own), own, took.tokens_out / took.calls)
 
-    def _work(self, stage: str, shape: Shape, calls: int, basis: Basis | None, *, again: bool = False) -> float:
+    def _work(self, kind: str, shape: Shape, calls: int, basis: Basis | None, *, again: bool = False) -> float:
         """Give the seconds that calls take at nominal speeds, the shared part counted once where the server keeps it, and not `again`."""
-        prompts, answers = self._nominal(stage)
-        keeps = (basis is not None and basis.took.tokens_cached > 0) or self._session.project.engine_of(ROLE_OF[stage]).kind != "url"
+        prompts, answers = NOMINAL[kind]
+        keeps = (basis is not None and basis.took.tokens_cached > 0) or kind != "url"
         computed = (0.0 if again else shape.fixed) + calls * shape.own if keeps else calls * (shape.fixed + shape.own)
         return max(1e-9, computed / prompts + calls * shape.answer / answers)
 
-    def _nominal(self, stage: str) -> tuple[float, float]:
-        return NOMINAL[self._session.project.engine_of(ROLE_OF[stage]).kind]
+    def _model(self, stage: str, judge: JudgeSettings | None) -> str:
+        return self._session.model_of(ROLE_OF[stage]) if judge is None else self._session.model_of_judge(judge)

@@ -14,6 +14,7 @@ from pipeline.records import Document
 from pipeline.stages.annotations import expected_calls
 from pipeline.stages.asking import annotation_sample, current_taxonomy
 from pipeline.stages.candidates import candidate_numbers, minibatch_starts
+from pipeline.stages.judgements import expected_questions, missing_judgements
 from pipeline.stages.kept import kept_taxonomy
 from pipeline.stages.lengths import Lengths, measure_lengths
 from pipeline.stages.overview import plan_comparison
@@ -31,10 +32,11 @@ NAMED_TEXT, CLUSTER_TEXT = 6, 10  # texts shown of each group, and of each clust
 CATEGORY = 70  # characters of a category's line, where the taxonomy is not known yet
 ASKING = (
     "facets", "summaries", "generated_taxonomy", "updated_taxonomy", "reviewed_taxonomy", "selected_taxonomy", "taxonomy", "annotations",
-    "written_examples", "baseline",
+    "written_examples", "baseline", "judgements",
 )  # fmt: skip
 RARE_SHARE = 0.25  # of the categories, that have few labels, where there are no labels yet
 WRITTEN = "each is written, then labelled; "
+JUDGED = "about {} questions a document and judge; "
 BEYOND = "one question a document, and some in another order or as votes; "
 CARD_QUESTIONS = 6  # about one category
 # Rows a second of what asks no model, where no run has told.
@@ -121,6 +123,7 @@ def _counts(session: Session, total: int) -> dict[str, _Count]:
             "annotations": labels,
             "written_examples": _written(session, labels.rows),
             "baseline": _Count(clusters, clusters),
+            "judgements": _judged(session, wanted, unlabelled=labels.rows),
         }
     size, passes, facets = _most_categories(session, total), len(candidate_numbers(session)), len(project.facet_names)
     starts = minibatch_starts(session, sample)
@@ -140,6 +143,7 @@ def _counts(session: Session, total: int) -> dict[str, _Count]:
         "annotations": _Count(wanted * facets, round((wanted + more) * facets * _windows(session)), BEYOND if more else ""),
         "written_examples": _expected_examples(session, size * facets),
         "baseline": _Count(size, size, "one question a category, as many as there are groups; ") if compared else _Count(0, 0),
+        "judgements": _judged(session, wanted, unlabelled=wanted),
     }
 
 
@@ -163,6 +167,16 @@ def _written(session: Session, unlabelled: int) -> _Count:
         return _expected_examples(session, len(current_taxonomy(session).leaves))
     unwritten, unjudged = missing_examples(session)
     return _Count(unwritten + unjudged, 2 * unwritten + unjudged, WRITTEN)
+
+
+def _judged(session: Session, documents: int, *, unlabelled: int) -> _Count:
+    """Count the questions to judges: exactly where all labels are there, else those about as many documents as are to be judged."""
+    if not unlabelled and session.store.current("teacher_annotator_id"):
+        missing = sum(missing_judgements(session).values())
+        return _Count(missing, missing)
+    wanted, each = session.project.evaluation, expected_questions(session.project)
+    count = min(documents, wanted.judge_sample) * each * max(1, len(wanted.judges))
+    return _Count(count, count, JUDGED.format(each)) if count else _Count(0, 0)
 
 
 def _expected_examples(session: Session, categories: int) -> _Count:
@@ -206,6 +220,7 @@ def _shapes(session: Session, looked: list[Document], total: int, per_token: flo
         "taxonomy": Shape(fixed("tell_apart"), FRAME + min(length, 60.0), 8.0),
         "annotations": Shape(options, FRAME + length, 3.0),
         "written_examples": Shape(fixed("example"), FRAME + 8 * min(length, 40.0), min(length, 60.0)),
+        "judgements": Shape(fixed("judge_label"), FRAME + 2 * CATEGORY / per_token + length, 3.0),
         "baseline": Shape(fixed("name_cluster"), FRAME + CLUSTER_TEXT * min(length, 60.0), 40.0),
     }
 
@@ -225,11 +240,15 @@ def _unasked(session: Session, stage: str, rows: int, note: str = "") -> Planned
 
 
 def _asked(session: Session, stage: str, count: _Count, pace: Pace) -> PlannedStage:
-    """Plan a stage that asks a model."""
-    took, prices = pace.of(stage, count.calls), session.project.engine_of(ROLE_OF[stage]).prices
-    cost = None if prices is None else prices.cost(took.tokens_in, took.tokens_cached, took.tokens_out)
-    note = count.note + took.note
-    return PlannedStage(session.run_id, stage, count.rows, count.calls, took.tokens_in, took.tokens_out, took.seconds, cost, note)
+    """Plan a stage that asks a model, or several judges in equal parts."""
+    judges = session.project.evaluation.judges if stage == "judgements" else ()
+    engines = judges or (session.project.engine_of(ROLE_OF[stage]),)
+    each = [pace.of(stage, count.calls // len(engines), judge) for judge in judges] or [pace.of(stage, count.calls)]
+    costs = [one.prices.cost(took.tokens_in, took.tokens_cached, took.tokens_out) for one, took in zip(engines, each, strict=True) if one.prices]
+    tokens_in, tokens_out = sum(took.tokens_in for took in each), sum(took.tokens_out for took in each)
+    note = count.note + "; ".join(dict.fromkeys(took.note for took in each))
+    seconds, cost = sum(took.seconds for took in each), sum(costs) if costs else None
+    return PlannedStage(session.run_id, stage, count.rows, count.calls, tokens_in, tokens_out, seconds, cost, note)
 
 
 def _caps(session: Session, stages: list[PlannedStage]) -> Iterator[Cap]:

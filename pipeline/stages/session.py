@@ -16,7 +16,7 @@ from pipeline.embedder_settings import EmbedderName
 from pipeline.embedding import Embedder, open_embedder
 from pipeline.embedding.served import ServedEmbedder
 from pipeline.serving import Chat, OpenAIChat, Spending, open_chat
-from pipeline.settings import MAIN, EngineSettings, Project, Role
+from pipeline.settings import MAIN, EngineSettings, JudgeSettings, Project, Role
 from pipeline.store import Store, StoreLedger
 from pipeline.weights import known_weights, resolve_model
 
@@ -26,7 +26,7 @@ __all__ = ["ROLE_OF", "Progress", "Quiet", "Report", "Session", "new_run_id", "o
 ROLE_OF: Mapping[str, Role] = {
     "facets": "generator", "summaries": "generator", "generated_taxonomy": "generator", "updated_taxonomy": "generator",
     "reviewed_taxonomy": "generator", "selected_taxonomy": "generator", "taxonomy": "generator", "annotations": "annotator",
-    "written_examples": "generator", "cascade": "annotator", "baseline": "generator",
+    "written_examples": "generator", "cascade": "annotator", "baseline": "generator", "judgements": "annotator",
 }  # fmt: skip
 T = TypeVar("T")
 R = TypeVar("R")
@@ -89,6 +89,7 @@ class Session:
     :param chat: answers instead of the project's engines.
     :param embedder: embeds instead of the project's embedder.
     :param partitions: those that the run is about; all when empty.
+    :param judges: answer instead of the project's judges of these models.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Session:
         chat: Chat | None = None,
         embedder: Embedder | None = None,
         partitions: Sequence[str] = (),
+        judges: Mapping[str, Chat] | None = None,
     ) -> None:
         """Open the store; the model and the embedder wait for the first question and the first text."""
         self.project = self.whole = project  # a facet's view has a project of its own
@@ -115,6 +117,7 @@ class Session:
         self._stack = contextlib.ExitStack()
         self._chat = chat
         self._chats: dict[EngineSettings, OpenAIChat] = {}
+        self._judges = dict(judges or {})
         self.stopped: list[str] = []
         self._embedder = embedder
         self._remembered: dict[str, tuple[Hashable, Any]] = {}
@@ -131,9 +134,17 @@ class Session:
 
     def chat_of(self, role: Role) -> Chat:
         """Give the model of a role; its server starts with the first question, and one engine serves both roles."""
-        if self._chat is not None:
-            return self._chat
-        engine = self.project.engine_of(role)
+        return self._chat if self._chat is not None else self._opened(self.project.engine_of(role))
+
+    def chat_of_judge(self, judge: JudgeSettings) -> Chat:
+        """Give the model of a judge; one that is also a role's has one server.
+
+        :raises EngineError: where its key is missing.
+        :raises WeightsError: where it is embedded and cannot be had.
+        """
+        return self._judges[judge.model] if judge.model in self._judges else self._opened(judge.engine)
+
+    def _opened(self, engine: EngineSettings) -> OpenAIChat:
         if engine not in self._chats:
             self._chats[engine] = self._stack.enter_context(
                 open_chat(
@@ -149,13 +160,14 @@ class Session:
 
     def model_of(self, role: Role) -> str:
         """Name the model of a role, weights and all, as its `chat.model` will; nothing is started or fetched for it."""
-        engine = self.project.engine_of(role)
-        if self._chat is not None:
-            return self._chat.model
-        if engine.kind != "embedded":
-            return engine.model
-        weights = known_weights().get(engine.model)
-        return resolve_model(engine.model).identity if weights is None else f"{weights.name}@{weights.sha256[:12]}"
+        return self._chat.model if self._chat is not None else _named(self.project.engine_of(role))
+
+    def model_of_judge(self, judge: JudgeSettings) -> str:
+        """Name the model of a judge, as its `chat.model` will; nothing is started or fetched for it.
+
+        :raises WeightsError: where it is embedded, and no model that is known.
+        """
+        return self._judges[judge.model].model if judge.model in self._judges else _named(judge.engine)
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -242,6 +254,13 @@ class Session:
     def __exit__(self, *_: object) -> None:
         """Stop what this session started."""
         self.close()
+
+
+def _named(engine: EngineSettings) -> str:
+    if engine.kind != "embedded":
+        return engine.model
+    weights = known_weights().get(engine.model)
+    return resolve_model(engine.model).identity if weights is None else f"{weights.name}@{weights.sha256[:12]}"
 
 
 Opener = Callable[..., Session]

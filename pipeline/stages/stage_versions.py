@@ -14,6 +14,8 @@ from pipeline.annotation.votes import METHOD as VOTING
 from pipeline.annotation.writing import METHOD as WRITING
 from pipeline.corpus_settings import CorpusSettings
 from pipeline.evaluation.judged import METHOD as EVALUATING
+from pipeline.evaluation.judging import METHOD as JUDGING
+from pipeline.evaluation.judging import PROMPTS as JUDGE_PROMPTS
 from pipeline.ids import content_id
 from pipeline.prompts import load_prompt
 from pipeline.settings import Project, Role
@@ -38,6 +40,7 @@ STAGE_PROMPTS: Mapping[str, tuple[str, ...]] = {
     "written_examples": ("example", *ANNOTATION),
     "cascade": ANNOTATION,
     "baseline": ("name_cluster",),
+    "judgements": (*JUDGE_PROMPTS, "dictated"),
 }
 QUESTIONS = ("use_case", "taxonomy.language", "taxonomy.question", "taxonomy.examples", "facets.*.use_case", "facets.*.question", "facets.*.examples")
 SHOWN = ("use_case", "facets.*.use_case", "annotation.max_words", "annotation.long_documents", "annotation.windows")
@@ -71,6 +74,10 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "predictions": (),  # all of it is in the student
     "cascade": (*SHOWN, "annotation.promise", "annotation.sample", "seed", "embedder_name"),
     "baseline": ("use_case", "taxonomy.language", "evaluation.baseline", "embedder_name", "seed"),
+    "judgements": (
+        "use_case", *SHOWN[2:], "evaluation.judge_models", "evaluation.judge_sample", "evaluation.judge_repeats", "annotation.held_out",
+        "annotation.sample", "embedder_name", "seed",
+    ),
     "evaluation": ("evaluation.resamples", "evaluation.slices", "annotation.held_out", "annotation.mode", "annotation.known", "seed"),
 }  # fmt: skip
 # What changes no row; of an engine, only the identity of its model does.
@@ -81,18 +88,21 @@ ROLES_OF: Mapping[str, tuple[Role, ...]] = {
     "annotations": ("annotator",),
     "written_examples": ("generator", "annotator"),
     "cascade": ("annotator", "generator"),
+    "judgements": ("annotator",),
 }
 METHODS: Mapping[str, tuple[int | str, ...]] = {
     **dict.fromkeys(TAXONOMY_STAGES, (INDUCING,)),
     "labels": (TEACHING, VOTING, TRAINING),
     "written_examples": (WRITING,),
     "classifier": (TRAINING,),
+    "judgements": (JUDGING,),
     "evaluation": (EVALUATING,),
 }
 # Stages that a project may do without: whatever else changes then makes no row.
 NOTHING_TO_DO: Mapping[str, Callable[[Project], bool]] = {
     "written_examples": lambda project: not project.rare.written,
     "cascade": lambda project: project.annotation.promise is None,
+    "judgements": lambda project: not project.evaluation.judge_sample,
     "baseline": lambda project: project.corpus.gold is None or not project.evaluation.baseline,
 }
 

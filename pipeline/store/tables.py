@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.call_records import Call, ExamResult, PlannedStage, StageServing
+from pipeline.judgement_records import Judgement
 from pipeline.records import Annotator, Change, Evaluation, Facet, Label, Measure, Prediction, Reject, Student, Summary
 from pipeline.review_records import Rating, ReviewItem, ReviewSheet
 from pipeline.store.json_columns import from_json, to_json
@@ -89,6 +90,8 @@ DRIFT_COLUMNS = (
 WRITTEN = ("example_id", "taxonomy_id", "category_id", "model", "prompt", "text", "text_hash", "annotator_id", "annotated_id", "reason")
 WRITTEN_COLUMNS = text_columns(*WRITTEN) | {"attempt": INT, "shown": pa.list_(STR), "created_at": TIME}
 FIGURES = {"value": REAL, "low": REAL, "high": REAL, "n": INT, "judge": STR, "created_at": TIME}
+JUDGEMENTS = ("judgement_id", "model", "prompt", "text_hash", "taxonomy_id", "category_id", "question", "other_id", "reason")
+JUDGEMENT_COLUMNS = text_columns(*JUDGEMENTS) | {"place": INT, "repeat": INT, "verdict": FLAG, "probability": REAL, "created_at": TIME}
 FACET_COLUMNS = text_columns("facet_id", "name", "use_case", "question", "examples", "source") | {"created_at": TIME}
 FORGETTING_COLUMNS = text_columns("forgetting_id", "rows", "students") | {"documents": INT, "texts": INT, "asked_at": TIME}
 STAGE_COLUMNS = {"run_id": STR, "stage": STR, "started_at": TIME, "seconds": REAL, "status": STR, "counts": STR}
@@ -172,7 +175,12 @@ TABLES = {
             text_columns("classifier_id", "previous_id", "facet", "decided_by", "reason") | {"promoted": FLAG, "created_at": TIME},
         ),
         Table("written_examples", ("example_id",), WRITTEN_COLUMNS),
-        Table("evaluations", ("evaluation_id", "subject", "metric", "slice"), text_columns("evaluation_id", "subject", "metric", "slice") | FIGURES),
+        Table(
+            "evaluations",
+            ("evaluation_id", "subject", "metric", "slice", "judge"),
+            text_columns("evaluation_id", "subject", "metric", "slice") | FIGURES,
+        ),
+        Table("judgements", ("judgement_id",), JUDGEMENT_COLUMNS),
         *REVIEW_TABLES,
         Table("llm_calls", (), CALL_COLUMNS, frozenset({"parameters"})),
         Table("plans", ("plan_id", "stage"), PLAN_COLUMNS),
@@ -204,6 +212,7 @@ RECORDS: Mapping[type, str] = {
     Evaluation: "evaluations",
     ExamResult: "exams",
     Facet: "facets",
+    Judgement: "judgements",
     Label: "labels",
     Measure: "taxonomy_measures",
     PlannedStage: "plans",

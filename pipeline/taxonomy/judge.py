@@ -5,42 +5,21 @@ name the same category is there a verdict, and otherwise a tie.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from pipeline.fitting import DocumentPrompt, Posed, ask_posed
-from pipeline.prompts import load_prompt
-from pipeline.records import Category, Measure, Taxonomy
-from pipeline.serving.contract import Chat, Choice
+from pipeline.duels import Duel, alike, posed_duels, side_of
+from pipeline.fitting import ask_posed
+from pipeline.records import Measure, Taxonomy
+from pipeline.serving.contract import Chat
 from pipeline.settings import Project
 from pipeline.taxonomy.figures import share_of
 from pipeline.taxonomy.placing import Placed
-from pipeline.text import content_words, name_key
 
 __all__ = ["JUDGED", "judge"]
 
 JUDGED = 12  # texts a pair of candidates, at most
-
-
-class Side(NamedTuple):
-    """What the judge is told of a category."""
-
-    name: str
-    description: str
-
-
-class Duel(NamedTuple):
-    """One question to the judge."""
-
-    first: Side
-    second: Side
-    text: str
-
-    @property
-    def swapped(self) -> "Duel":
-        """Change the places."""
-        return Duel(self.second, self.first, self.text)
 
 
 class Contest(NamedTuple):
@@ -85,32 +64,13 @@ def judge(
 def _contests(one: int, other: int, texts: Sequence[str], placed: Sequence[Sequence[Placed | None]]) -> list[Contest]:
     found = []
     for text, here, there in zip(texts, placed[one], placed[other], strict=True):
-        if here and there and here.best and there.best and not _same(here.best, there.best):
-            found.append(Contest(one, other, Duel(_side(here.best), _side(there.best), text)))
+        if here and there and here.best and there.best and not alike(here.best, there.best):
+            found.append(Contest(one, other, Duel(side_of(here.best), side_of(there.best), text)))
     return found[:JUDGED]
 
 
 def _ask(duels: Iterable[Duel], *, chat: Chat, project: Project) -> dict[Duel, str | None]:
     """Ask each question once: two pairs of candidates may pose the same."""
     different = list(dict.fromkeys(duels))
-    answers = ask_posed(_posed(different, chat=chat, project=project), chat)
+    answers = ask_posed(posed_duels(different, prompt="judge", purpose="judge", chat=chat, project=project), chat)
     return {duel: answer.text if answer.outcome == "ok" else None for duel, (answer, _) in zip(different, answers, strict=True)}
-
-
-def _posed(duels: Sequence[Duel], *, chat: Chat, project: Project) -> Iterator[Posed]:
-    prompt = load_prompt("judge")
-    made: dict[tuple[Side, Side], DocumentPrompt] = {}
-    for first, second, text in duels:
-        if (first, second) not in made:
-            form, about = Choice((first.name, second.name)), {"use_case": project.use_case, "categories": [first, second]}
-            made[first, second] = DocumentPrompt(prompt, form, purpose="judge", chat=chat, project=project, **about)
-        yield made[first, second].pose(text)
-
-
-def _same(one: Category, other: Category) -> bool:
-    """Say whether two names are one but for case, plural and small words."""
-    return name_key(one.name) == name_key(other.name) or content_words(one.name) == content_words(other.name)
-
-
-def _side(category: Category) -> Side:
-    return Side(category.name, category.description)

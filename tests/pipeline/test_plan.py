@@ -70,7 +70,7 @@ def test_the_probe_asks_what_the_run_would_and_the_plan_leaves_it_out(make_proje
     assert calls_of(planned) == {
         "documents": 0, "embeddings": 0, "facets": 0, "summaries": 40, "generated_taxonomy": 2 * 5, "updated_taxonomy": 2 * 20,
         "reviewed_taxonomy": 2, "selected_taxonomy": 2 * 20, "taxonomy": 6 * 5, "annotations": 60, "written_examples": 0,
-        "baseline": 5, "classifier": 0,
+        "baseline": 5, "judgements": 0, "classifier": 0,
     }  # fmt: skip
     assert {row.stage: row.rows for row in planned.stages}["summaries"] == 60
     assert all(row.note for row in planned.stages)

@@ -19,6 +19,7 @@ STEP = {
     "facet": ("facets",), "summarise": ("summaries",), "generate": ("generated_taxonomy",), "update": ("updated_taxonomy",),
     "review": ("reviewed_taxonomy",), "select": ("selected_taxonomy",), "relevance": ("selected_taxonomy",), "describe": ("taxonomy",),
     "annotate": ("annotations",), "dictation": TAXONOMY_STAGES, "baseline": ("baseline",), "write": ("written_examples",),
+    "judgement": ("judgements",),
 }  # fmt: skip
 ASKED_OTHERWISE = {"repair"}  # by the client, about an answer that cannot be read
 
@@ -51,7 +52,7 @@ def test_another_prompt_is_another_version_of_exactly_the_stages_that_use_it(
     project = make_project(
         annotation={"sample": 60, "evidence": True, "rationale": True, "promise": {"accuracy": 0.9}},
         rare={"written": 2},
-        evaluation={"resamples": 100},
+        evaluation={"resamples": 100, "judge_sample": 6},
     )
     before = versions(project)
     folder = tmp_path / "prompts"
@@ -69,7 +70,8 @@ def test_another_prompt_is_another_version_of_exactly_the_stages_that_use_it(
     [
         ({"students": [{"kind": "voices", "penalties": [1.0]}]}, {"classifier"}),
         ({"rare": {"written": 3}}, {"written_examples"}),
-        ({"evaluation": {"resamples": 200}}, {"evaluation"}),
+        ({"evaluation": {"resamples": 200, "judge_sample": 0}}, {"evaluation"}),
+        ({"evaluation": {"resamples": 100, "judge_sample": 6}}, {"judgements"}),
         ({"corpus": {**TINY, "near_duplicates": {"act": "share"}}}, {"documents", "summaries", "annotations", "labels", "classifier"}),
         ({"corpus": {**TINY, "detect_language": True}}, {"documents"}),
         ({"corpus": {**TINY, "licence": "CC BY 4.0", "limits": "One city."}}, set()),
@@ -109,6 +111,7 @@ def test_the_files_beside_the_project_are_read(make_project: MakeProject, tmp_pa
 def test_every_setting_is_one_that_a_stage_reads_or_one_that_makes_no_row() -> None:
     told = {place for places in SETTINGS.values() for place in places}
     told |= {"embedder" for place in told if place == "embedder_name"} | {"students" for place in told if place == "student"}
+    told |= {"evaluation.judges" for place in told if place == "evaluation.judge_models"}
     for place in _places(Project, ""):
         parts = place.split(".")
         known = any(".".join(parts[: end + 1]) in told for end in range(len(parts)))
