@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--resamples", type=int, default=RESAMPLES)
     resamples = parser.parse_args().resamples
-    print(f"{'categories':>10}  {'what':<46}{'seconds':>9}{'figures':>9}   n = {DOCUMENTS:,} documents, {resamples:,} resamples")
+    print(f"{'categories':>10}  {'what':<46}{'seconds':>9}{'CPU':>9}{'figures':>9}   n = {DOCUMENTS:,} documents, {resamples:,} resamples")
     for size in SIZES:
         for named in (True, False):
             said = "exact names, " if named else "other names, "
@@ -50,9 +50,9 @@ def _parts(size: int, judged: Judged, about: dict[str, int]) -> None:
 
 
 def _timed(size: int, what: str, work: Callable[..., Any], *told: object, **more: object) -> None:
-    began = time.monotonic()
+    began, busy = time.monotonic(), time.process_time()
     found = work(*told, **more)
-    print(f"{size:>10}  {what:<46}{time.monotonic() - began:>9.1f}{len(found):>9}", flush=True)
+    print(f"{size:>10}  {what:<46}{time.monotonic() - began:>9.1f}{time.process_time() - busy:>9.1f}{len(found):>9}", flush=True)
 
 
 def _judged(size: int, *, named: bool) -> Judged:
