@@ -29,7 +29,8 @@ def label_budget(session: Session, calls: int) -> list[BudgetOption]:
 def _accuracy(session: Session, annotator_id: str) -> tuple[float, float, float, str]:
     """Give the model's accuracy with its interval and ground: against gold, else against other annotators, else assumed."""
     gold = session.store.rows(
-        "select value, low, high, n from evaluations where subject = 'teacher' and metric = 'exact_accuracy' and slice = 'all' and judge = 'gold labels'"
+        "select value, low, high, n from evaluations where subject = 'teacher' and metric = 'exact_accuracy' and slice = 'all'"
+        " and judge = 'gold labels'"
         " and evaluation_id = (select value from current where key = 'evaluation_id')"
     )
     if gold:

@@ -17,6 +17,7 @@ from pipeline.settings import Project
 from pipeline.stages import STAGES, Report, Session, load_current_student, run_stage
 from pipeline.stages.checks import CHECKS
 from pipeline.stages.overview import status
+from pipeline.stages.parts import parts_of
 from pipeline.stages.plan import plan
 from pipeline.testing import ScriptedChat
 from tests.tiny import NAMES, knowing_reply, run_all, tiny_rows, tiny_session
@@ -116,6 +117,26 @@ def test_slices_are_measured_by_the_values_of_a_column(make_project: MakeProject
     assert {name for name, _, _ in found} == {"lang=de", "lang=fr"}, "of a rare value no figure says anything"
     assert {n for name, metric, n in found if (name, metric) == ("lang=de", "accuracy")} == {80}
     assert asked(session) == 0
+
+
+def test_texts_are_compared_by_length_time_language_and_rarity_unasked(make_project: MakeProject, copied: Path) -> None:
+    rows = [
+        row | {"at": f"2026-0{1 + number % 5}-11", "lang": "de" if number % 3 else "fr", "text": row["text"] + " indeed" * (number % 4)}
+        for number, row in enumerate(tiny_rows())
+    ]
+    corpus = {"path": "data/tiny.jsonl", "id": "id", "gold": "topic", "language": "lang", "time": "at"}
+    with tiny_session(make_project(rows, corpus=corpus), copied, run_id="parted") as session:
+        run_stage("documents", session)
+        texts = {document.text_hash: document for document in session.store.sample_texts(first=1000)}
+        sizes = session.store.text_sizes(sorted(texts))
+        assert {text: (size.words, size.written_at) for text, size in sizes.items()} == {text: (d.words, d.written_at) for text, d in texts.items()}
+        parts = parts_of(session, texts.keys(), dict.fromkeys(texts, "frequent") | dict.fromkeys(sorted(texts)[:5], "rare"))
+    assert {name: len(part) for name, part in parts.items() if name.startswith(("language", "month"))} == {
+        "language=de": 80, "language=fr": 40, **{f"month=2026-0{month}": 24 for month in range(1, 6)}
+    }  # fmt: skip
+    assert sum(len(part) for name, part in parts.items() if name.startswith("words")) == 120
+    assert parts["label=frequent"] == texts.keys() - set(sorted(texts)[:5])
+    assert "label=rare" not in parts, "of fewer than ten documents no figure says anything"
 
 
 def test_a_corpus_that_became_another_one_gets_another_taxonomy(make_project: MakeProject, tmp_path: Path) -> None:
