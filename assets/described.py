@@ -17,7 +17,7 @@ MAIN_TABLE: Mapping[str, str] = {
     "updated_taxonomy": "categories", "reviewed_taxonomy": "categories", "selected_taxonomy": "categories", "taxonomy": "categories",
     "annotations": "labels", "labels": "labels", "written_examples": "written_examples", "classifier": "classifiers",
     "predictions": "predictions", "cascade": "thresholds", "baseline": "categories", "judgements": "judgements",
-    "evaluation": "evaluations",
+    "evaluation": "evaluations", "report": "reports",
 }  # fmt: skip
 Lineage = Mapping[str, tuple[tuple[str, str], ...]]  # column: (stage, column of its table), ...
 BY_TEXT: Lineage = {"text_hash": (("documents", "text_hash"),)}
@@ -65,6 +65,7 @@ LINEAGE: Mapping[str, Lineage] = {
         **BY_TEXT, "category_id": (("labels", "category_id"), ("predictions", "category_id"), ("baseline", "category_id")),
         "verdict": (("documents", "text"), ("taxonomy", "description")), "probability": (("documents", "text"), ("taxonomy", "description")),
     },
+    "report": {"evaluation_id": (("evaluation", "evaluation_id"),), "sha256": (("evaluation", "value"), ("predictions", "category_id"))},
     "evaluation": {
         "value": (
             ("predictions", "category_id"), ("labels", "category_id"), ("documents", "gold"), ("baseline", "members"), ("judgements", "verdict"),

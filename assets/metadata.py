@@ -8,7 +8,9 @@ import dagster as dg
 from assets.described import column_lineage
 from assets.laid_out import as_picture, as_table
 from pipeline.call_records import StageServing
+from pipeline.evaluation.figure_pictures import confusion_picture, quality_picture
 from pipeline.evaluation.pictures import calibration_picture, drift_picture, label_picture, learning_picture, stacked_picture
+from pipeline.report import verdict
 from pipeline.settings import MAIN
 from pipeline.stages import ROLE_OF, Report, Session
 from pipeline.stages.drift import drift_of
@@ -25,6 +27,7 @@ from pipeline.stages.overview import (
 )
 from pipeline.stages.past import failed_calls, failure_kinds, learning_points, partition_labels, stage_seconds
 from pipeline.stages.plan import plan
+from pipeline.stages.report import REPORT, latest_confusions, read_contents
 from pipeline.stages.student_history import find_student, latest_decision, student_details
 
 __all__ = ["describe", "described_plan"]
@@ -182,9 +185,30 @@ def _evaluation(session: Session) -> dict[str, Any]:
     seconds = stage_seconds(session, most=RUNS_SHOWN)
     drawn = {"seconds_picture": as_picture("seconds", stacked_picture(seconds, title="Seconds a stage in the latest runs", unit="seconds"))}
     warnings = part_warnings(session.store)
-    shown = {"figures": figures} | (drawn if seconds else {})
+    shown = {"figures": figures} | (drawn if seconds else {}) | _pictures(session)
     shown |= {"warnings": dg.MetadataValue.md("\n".join(f"- {warning}" for warning in warnings))} if warnings else {}
     return shown | ({"calibration": as_picture("calibration", calibration_picture(points))} if points else {})
+
+
+def _pictures(session: Session) -> dict[str, Any]:
+    """Draw what the report draws: how good labels are beside baselines, what is confused, and how labels are shared out."""
+    figures = session.store.evaluations_of(session.store.current("evaluation_id") or "")
+    confused, judge = latest_confusions(session)
+    counts = {row["category"] or "(none)": row["documents"] for row in label_counts(session.store)}
+    drawn = {
+        "quality_picture": quality_picture(figures) if figures else None,
+        "confusions_picture": confusion_picture({(one.truth, one.label): one.n for one in confused}, judge=judge) if confused else None,
+        "label_picture": label_picture(counts) if counts else None,
+    }
+    return {name: as_picture(name.replace("_", " "), png) for name, png in drawn.items() if png is not None}
+
+
+def _report(session: Session) -> dict[str, Any]:
+    """Show where the page lies, and its verdict."""
+    path, found = session.folder / REPORT, verdict(read_contents(session.store.rows, session.whole))
+    lights = as_table(["for", "trust", "because"], [{"for": one.purpose, "trust": one.word, "because": one.why} for one in found.lights])
+    shown = {"verdict": dg.MetadataValue.text(" ".join(found.sentences)), "trust": lights}
+    return shown | {"report": dg.MetadataValue.path(str(path)), "page": dg.MetadataValue.url(path.resolve().as_uri())}
 
 
 def _rejects(session: Session) -> dict[str, Any]:
@@ -213,4 +237,5 @@ SHOWN: Mapping[str, Callable[[Session], dict[str, Any]]] = {
     "predictions": _labelled,
     "judgements": _judged,
     "evaluation": _evaluation,
+    "report": _report,
 }

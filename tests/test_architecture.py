@@ -21,6 +21,7 @@ LAYERS = {
         "records",
         "call_records",
         "trust_records",
+        "history_records",
         "student_records",
         "gold",
         "ids",

@@ -10,7 +10,20 @@ from pipeline.trust_records import CurvePoint, Drift
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["calibration_picture", "drift_picture", "label_picture", "learning_picture", "stacked_picture"]
+__all__ = [
+    "COLOURS",
+    "DPI",
+    "INK",
+    "SIZE",
+    "SMALL_DPI",
+    "calibration_picture",
+    "draw",
+    "drift_picture",
+    "label_picture",
+    "learning_picture",
+    "short_name",
+    "stacked_picture",
+]
 
 SIZE = (9.0, 4.2)  # inches, both panels
 DPI, SMALL_DPI = 110, 80
@@ -52,7 +65,7 @@ def calibration_picture(points: Sequence[CurvePoint]) -> bytes:
         axes.grid(alpha=0.2)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize="small")
-    return _drawn(figure)
+    return draw(figure)
 
 
 def label_picture(counts: Mapping[str, int]) -> bytes:
@@ -62,11 +75,11 @@ def label_picture(counts: Mapping[str, int]) -> bytes:
     shown = dict(_most(counts, MOST_BARS))
     figure = Figure(figsize=(SIZE[0], 1.0 + 0.28 * len(shown)), dpi=SMALL_DPI, layout="constrained")
     axes = figure.subplots()
-    bars = axes.barh([_short(name) for name in shown], list(shown.values()), color=COLOURS[0])
+    bars = axes.barh([short_name(name) for name in shown], list(shown.values()), color=COLOURS[0])
     axes.bar_label(bars, labels=[f"{count:,}" for count in shown.values()], padding=3, fontsize="small", color=INK)
     axes.invert_yaxis()
     axes.set(xlabel="documents", title="Labels")
-    return _drawn(figure)
+    return draw(figure)
 
 
 def learning_picture(points: Sequence[tuple[int, float, float | None, float | None]]) -> bytes:
@@ -84,7 +97,7 @@ def learning_picture(points: Sequence[tuple[int, float, float | None, float | No
     axes.errorbar(labels, agreement, yerr=[below, above], fmt="o", color=COLOURS[0], ecolor=INK, elinewidth=1, capsize=2)
     axes.set(xlim=(0, None), ylim=(0, 1), xlabel="labels learnt from", ylabel="agreement", title="Students so far")
     axes.grid(alpha=0.2)
-    return _drawn(figure)
+    return draw(figure)
 
 
 def drift_picture(parts: Sequence[Drift]) -> bytes:
@@ -107,7 +120,7 @@ def drift_picture(parts: Sequence[Drift]) -> bytes:
         axes.tick_params(axis="x", rotation=90 if len(names) > FEW // 2 else 0, labelsize="small")
         axes.grid(alpha=0.2)
         axes.legend(frameon=False, fontsize="small")
-    return _drawn(figure)
+    return draw(figure)
 
 
 def stacked_picture(columns: Mapping[str, Mapping[str, float]], *, title: str, unit: str, shares: bool = False) -> bytes:
@@ -123,7 +136,7 @@ def stacked_picture(columns: Mapping[str, Mapping[str, float]], *, title: str, u
     axes, base = figure.subplots(), dict.fromkeys(columns, 0.0)
     for colour, part in zip(PARTS, parts, strict=False):
         heights = {name: _height(one, part, parts) / ((sums[name] or 1.0) if shares else 1.0) for name, one in columns.items()}
-        axes.bar(list(columns), list(heights.values()), bottom=list(base.values()), color=colour, label=_short(part), width=0.8)
+        axes.bar(list(columns), list(heights.values()), bottom=list(base.values()), color=colour, label=short_name(part), width=0.8)
         base = {name: base[name] + heights[name] for name in columns}
     if shares:
         for place, total in enumerate(sums.values()):
@@ -134,10 +147,10 @@ def stacked_picture(columns: Mapping[str, Mapping[str, float]], *, title: str, u
     axes.tick_params(axis="x", rotation=90 if len(columns) > FEW else 0, labelsize="small")
     if parts:
         axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)
-    return _drawn(figure)
+    return draw(figure)
 
 
-def _drawn(figure: "Figure") -> bytes:
+def draw(figure: "Figure") -> bytes:
     """Write a figure with few colours, since each run keeps its pictures in the event log."""
     from PIL import Image  # matplotlib brings it
 
@@ -163,7 +176,7 @@ def _height(counts: Mapping[str, float], part: str, parts: Sequence[str]) -> flo
     return sum(count for name, count in counts.items() if name not in parts) if part == OTHERS else counts.get(part, 0.0)
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
     """Cut a name, and take away what matplotlib would read as mathematics or hide from the legend."""
     plain = name.replace("$", "\\$")
     plain = f" {plain}" if plain.startswith("_") else plain

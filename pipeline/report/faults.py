@@ -12,7 +12,7 @@ from pipeline.report.words import cut, per_cent
 __all__ = ["Fault", "Mixture", "documents_of", "errors_of", "faults", "in_place", "mixtures", "paired", "worst_slice"]
 
 NAME = 60  # characters of a name within a sentence
-FEWEST = 30  # documents of a part that is called worse
+MUCH_WORSE = "_much_worse"  # how the metric of a warning ends
 NONE = "(none)"
 
 
@@ -107,17 +107,17 @@ def faults(contents: Contents) -> list[Fault]:
 
 
 def worst_slice(contents: Contents) -> tuple[Evaluation, Evaluation] | None:
-    """Give the part of the corpus that is clearly worse than the whole, its interval below that of the whole, with the figure of the whole."""
+    """Give the part of the corpus that is much worse than the rest, as the evaluation warns of, with the figure of the whole."""
     found = quality(contents)
-    if found is None or found.figure.low is None:
+    if found is None:
         return None
     whole = found.figure
-    parts = [
-        one for one in contents.figures
-        if one.subject == whole.subject and one.metric == whole.metric and "=" in one.slice and one.n >= FEWEST
-        and one.high is not None and whole.low is not None and one.high < whole.low
-    ]  # fmt: skip
-    return (min(parts, key=lambda one: one.value), whole) if parts else None
+    for warning in sorted((one for one in contents.figures if one.metric.endswith(MUCH_WORSE)), key=lambda one: one.value):
+        for one in contents.figures:
+            same = (one.subject, f"{one.metric}{MUCH_WORSE}", one.slice, one.judge) == (warning.subject, warning.metric, warning.slice, warning.judge)
+            if same and (one.subject, one.metric) == (whole.subject, whole.metric):
+                return one, whole
+    return None
 
 
 def _of_parts(contents: Contents) -> Iterator[Fault]:

@@ -12,13 +12,13 @@ from pipeline.records import Evaluation
 from pipeline.report.charts import Whisker, columns_chart, drift_chart, reliability_chart, risk_chart, whisker_chart
 from pipeline.report.contents import Branch, Contents
 from pipeline.report.faults import in_place, paired
-from pipeline.report.metric_names import METRICS, metric, subject_name
-from pipeline.report.quality import BASELINES, CEILINGS, main_slice
+from pipeline.report.metric_names import METRICS, PRINCIPAL, metric, subject_name
+from pipeline.report.quality import BASELINES, CEILINGS, WHOLE, main_slice
 from pipeline.report.words import range_of, value_of
 
 __all__ = ["Grid", "MetricRows", "balance", "bars", "curve_pictures", "drift_pictures", "grid", "length_picture", "metric_rows", "slice_rows"]
 
-ORDER = ("student", "teacher", "labels", "judge", "raters", "taxonomy", *BASELINES, *CEILINGS)
+ORDER = ("labels", "student", "teacher", "annotator", "raters", "judges", "taxonomy", *BASELINES, *CEILINGS)
 MOST = 24  # rows and columns of the table of confusions
 REST = "all others"
 CURVES = {"reliability": "reliability", "risk_coverage": "risk_coverage"}
@@ -46,6 +46,7 @@ class MetricRows:
     title: str
     asks: str
     lines: Sequence[Line]
+    principal: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,20 +64,20 @@ def metric_rows(contents: Contents) -> list[MetricRows]:
     """Lay out the figures about the whole corpus, metric by metric, each with its baselines."""
     found: dict[str, dict[str, list[Evaluation]]] = {}
     for figure in contents.figures:
-        if "=" not in figure.slice:
+        if figure.slice in WHOLE:
             found.setdefault(figure.metric, {}).setdefault(f"{figure.subject} {figure.judge}", []).append(figure)
     laid = []
     for name in sorted(found, key=_place_of_metric):
         chosen = [main_slice(figures) or figures[0] for figures in found[name].values()]
         marks = [one.value for one in chosen if one.subject in BASELINES]
         lines = [_line(one, max(marks, default=None) if one.subject not in BASELINES else None) for one in sorted(chosen, key=_place_of_subject)]
-        laid.append(MetricRows(metric(name).title, metric(name).asks, lines))
+        laid.append(MetricRows(metric(name).title, metric(name).asks, lines, name in PRINCIPAL))
     return laid
 
 
 def slice_rows(contents: Contents) -> list[MetricRows]:
     """Lay out the figures about parts of the corpus, those that hold one part together side by side."""
-    figures = [figure for figure in contents.figures if "=" in figure.slice]
+    figures = [figure for figure in contents.figures if figure.slice not in WHOLE]
     names = sorted({figure.metric for figure in figures}, key=_place_of_metric)
     laid = []
     for name in names:

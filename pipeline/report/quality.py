@@ -8,12 +8,12 @@ from pipeline.report.contents import Contents
 
 __all__ = ["BASELINES", "CEILINGS", "HEADLINES", "Quality", "checked_by", "labeller", "main_slice", "quality"]
 
-BASELINES = ("baseline", "majority", "random", "tfidf")
+BASELINES = ("baseline", "majority", "random", "random_by_share", "tfidf")
 CEILINGS = ("told_names",)
 # From the most to the least that is known: the metric, and what it goes by.
 HEADLINES = ("exact_accuracy", "accuracy", "judged_accuracy_hard", "judged_accuracy_random", "estimated_accuracy")
 MATCHED = "accuracy"
-WHOLE = ("all", "held_out", "sample", "")
+WHOLE = ("people", "all", "held_out", "sample", "gold labels", "people unseen", "")  # the one that tells most first; all else is a part
 
 
 @dataclass(frozen=True)
@@ -98,15 +98,19 @@ def _matched(figures: Sequence[Evaluation], figure: Evaluation) -> Evaluation | 
 
 
 def _candidates(contents: Contents, subject: str) -> Iterator[tuple[Evaluation, str]]:
-    """Give the figures that could stand for the labels, those that tell most first."""
-    subjects = [subject, *(other for other in ("student", "teacher", "labels") if other != subject)]
+    """Give the figures that could stand for the labels, those that tell most first; of people and known labels the one with the narrower interval."""
+    others = [other for other in ("student", "teacher") if other != subject]
     for wanted in (("people", "gold"), ("judge",), ("estimate",)):
         for name in HEADLINES:
-            for one in subjects:
-                found = [figure for figure in contents.figures if figure.subject == one and figure.metric == name and checked_by(figure) in wanted]
-                best = main_slice(found)
-                if best is not None and best.n:
-                    yield best, checked_by(best)
+            for subjects in (("labels", subject), others):
+                found = [figure for figure in contents.figures if figure.subject in subjects and figure.metric == name]
+                best = [main_slice([one for one in found if checked_by(one) == by]) for by in wanted]
+                for figure in sorted((one for one in best if one is not None and one.n), key=_width):
+                    yield figure, checked_by(figure)
+
+
+def _width(figure: Evaluation) -> float:
+    return 1.0 if figure.low is None or figure.high is None else figure.high - figure.low
 
 
 def _best_baseline(figures: Sequence[Evaluation], figure: Evaluation) -> Evaluation | None:

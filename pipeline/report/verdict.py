@@ -78,7 +78,7 @@ def _quality(contents: Contents, found: Quality | None) -> str:
     said = MEASURED.get(figure.metric, "are right on {value} of {n} documents").format(value=interval(figure), n=f"{figure.n:,}")
     judge = "" if figure.metric == "accuracy" and found.by == "gold" else f" by {_judge(found)}"
     unchecked = "" if found.by in {"gold", "people"} else ", which nobody has checked"
-    return f"{opening}; the labels of the {_who(figure.subject)} {said}{judge}{unchecked}, {_against(found)}."
+    return f"{opening}; the labels{_whose(figure.subject)} {said}{judge}{unchecked}, {_against(found)}."
 
 
 def _judge(found: Quality) -> str:
@@ -144,8 +144,8 @@ def _light(found: Quality | None, purpose: str, yes: float, care: float) -> Ligh
     return Light(purpose, "no", f"the lower end is {per_cent(low)}; from {per_cent(care)} on it would be with care")
 
 
-def _who(subject: str) -> str:
-    return {"teacher": "model", "student": "student"}.get(subject, subject_name(subject).lower())
+def _whose(subject: str) -> str:
+    return {"teacher": " of the model", "labels": ""}.get(subject, f" of the {subject_name(subject).lower()}")
 
 
 def _of(figures: Sequence[Evaluation], subject: str, metric: str) -> Evaluation | None:

@@ -25,14 +25,16 @@ def number(value: float) -> str:
 
 def value_of(figure: Evaluation) -> str:
     """Write the value of a figure."""
-    return per_cent(figure.value) if metric(figure.metric).share and 0 <= figure.value <= 1 else f"{figure.value:.3f}"
+    if not metric(figure.metric).share:
+        return f"{figure.value:.3f}"
+    return per_cent(figure.value) if 0 <= figure.value <= 1 else f"{100 * figure.value:.1f} points"
 
 
 def range_of(figure: Evaluation) -> str:
     """Write the ends of a figure's interval; empty where it has none."""
     if figure.low is None or figure.high is None:
         return ""
-    if metric(figure.metric).share and 0 <= figure.low and figure.high <= 1:
+    if metric(figure.metric).share:
         return f"{100 * figure.low:.1f} to {100 * figure.high:.1f}"
     return f"{figure.low:.3f} to {figure.high:.3f}"
 

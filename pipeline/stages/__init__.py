@@ -16,6 +16,7 @@ from pipeline.stages.evaluation import baseline, evaluation
 from pipeline.stages.exam import check_role
 from pipeline.stages.judgements import judgements
 from pipeline.stages.labels import labels
+from pipeline.stages.report import report
 from pipeline.stages.session import ROLE_OF, Progress, Quiet, Report, Session, new_run_id, open_session, opening_sessions, project_state, state_folder
 from pipeline.stages.students import classifier, load_current_student, predictions
 from pipeline.stages.summaries import facets, summaries
@@ -62,9 +63,10 @@ STAGES: Mapping[str, tuple[Callable[[Session], tuple[int, int]], tuple[str, ...]
     "baseline": (baseline, ("taxonomy", "embeddings")),
     "judgements": (judgements, ("cascade", "baseline")),
     "evaluation": (evaluation, ("cascade", "baseline", "judgements")),
+    "report": (report, ("evaluation",)),
 }
 # What is done once for each facet of a project; all other stages are done once.
-PER_FACET = frozenset(STAGES) - {"documents", "embeddings", "facets", "summaries", "baseline", "judgements", "evaluation"}
+PER_FACET = frozenset(STAGES) - {"documents", "embeddings", "facets", "summaries", "baseline", "judgements", "evaluation", "report"}
 
 
 def finish_run(session: Session, *, success: bool | None = None) -> None:

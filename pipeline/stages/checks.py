@@ -148,6 +148,12 @@ CHECKS: Mapping[str, tuple[Rule, ...]] = {
             figure_checks.no_part_is_much_worse,
         ),
     ),
+    "report": (
+        Rule(
+            "page_is_small", "The report is there, and at most 3 MB.", "Run the stage again; where the page is larger, tell us what it holds.",
+            row_checks.page_is_small,
+        ),
+    ),
 }  # fmt: skip
 
 

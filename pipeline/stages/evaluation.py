@@ -3,6 +3,7 @@
 from pipeline.errors import BudgetReachedError
 from pipeline.evaluation import baseline_id, cluster_baseline, curves, evaluate, evaluation_id
 from pipeline.stages.asking import current_taxonomy
+from pipeline.stages.history import note_evaluation
 from pipeline.stages.judged import gather_judged
 from pipeline.stages.session import Session
 
@@ -47,6 +48,7 @@ def evaluation(session: Session) -> tuple[int, int]:
         figures = evaluate(judged, resamples=project.evaluation.resamples, seed=project.seed)
         session.store.save(figures)
         session.store.save(curves(judged, key))
+        note_evaluation(session, judged, key)
         session.store.mark_current(evaluation_id=key)
         made = len(figures)
     return made, len(session.store.evaluations_of(key))

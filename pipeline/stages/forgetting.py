@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.quoting import Quotations
+from pipeline.stages.report import REPORT
 from pipeline.state_records import Erased, Forgettable, Leftover
 from pipeline.store import Store, StoreLedger
 from pipeline.store.backups import former_states
@@ -62,6 +63,7 @@ def forget(store: Store, found: Forgettable, *, ids: Sequence[str] = (), returni
     pending, texts = store.folder / PENDING, [found.texts[text] for text in found.gone]
     _mark(pending)
     StoreLedger(store).recover()  # what killed processes noted goes with the rest
+    (store.folder / REPORT).unlink(missing_ok=True)  # it may quote; the next run writes it anew
     left = _blank_files(store, texts, beside)  # first, because the texts are known only until they are erased
     erased = erase(store, found, keep_out=not returning) if found.doc_ids else None
     allowed = allow_return(store, {*ids, *found.doc_ids}) if returning else 0

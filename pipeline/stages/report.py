@@ -1,5 +1,6 @@
 """Gathers what a report tells of from the tables, and writes it; no model is asked."""
 
+import hashlib
 import importlib.metadata
 import os
 from collections.abc import Mapping, Sequence
@@ -7,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pipeline
+from pipeline.evaluation.judged import GOLD, TEACHER
+from pipeline.history_records import PageWritten
 from pipeline.ids import content_id
-from pipeline.report import Contents, Provenance, render_report
+from pipeline.report import Confusion, Contents, Provenance, render_report
 from pipeline.settings import Project
 from pipeline.stages import report_reads as reads
 from pipeline.stages.nutrition import nutrition
@@ -16,7 +19,7 @@ from pipeline.stages.report_reads import Ask
 from pipeline.stages.session import Session
 from pipeline.store import Store
 
-__all__ = ["REPORT", "read_contents", "report", "write_report"]
+__all__ = ["REPORT", "latest_confusions", "read_contents", "report", "write_report"]
 
 REPORT = "report.html"
 LIBRARIES = ("duckdb", "scikit-learn", "numpy", "xllamacpp", "vllm", "torch", "model2vec", "sentence-transformers", "dagster")
@@ -28,18 +31,19 @@ EMBEDDERS = "select distinct embedder_id from classifiers where classifier_id = 
 TIMES = "select min(started_at), count(*) from runs"
 MEASURED = "select min(created_at) from evaluations where evaluation_id = ?"
 STATUS = "select status from runs order by started_at desc limit 1"
-# What an evaluation saw; where it points elsewhere by now, the figures are older than the labels.
 FURTHER = ("judgements", "ratings", "definition_checks")
 
 
 def report(session: Session) -> tuple[int, int]:
-    """Write the report of the project's tables as one page, to be read without a network; nothing is written where it would say the same."""
+    """Write what the tables say of the project as one page that can be read anywhere, unless it is there and would say the same."""
     with session.store.reader():
         page = render_report(read_contents(session.store.rows, session.whole))
+    written = PageWritten(REPORT, session.store.current("evaluation_id") or "", hashlib.sha256(page.encode()).hexdigest(), len(page.encode()))
     path = session.folder / REPORT
-    if path.exists() and path.read_text(encoding="utf-8") == page:
+    if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == written.sha256:
         return 0, 1
     _put(path, page)
+    session.store.save([written])
     return 1, 1
 
 
@@ -57,20 +61,34 @@ def read_contents(ask: Ask, project: Project) -> Contents:
     measured, student = current.get("evaluation_id", ""), current.get("classifier_id")
     found, made_of = reads.figures(ask, measured), nutrition(ask, project)
     branches, took = reads.branches(ask), reads.timed(ask)
-    has_gold, has_student = bool(made_of.gold), student is not None and bool(reads.documents_by_labeller(ask))
+    confused, judge = _confusions(ask, measured, student is not None)
     names = {branch.name for branch in branches if branch.is_leaf}
     has_mistakes, has_ties = "mistakes" in there, "tie_breakers" in there
     return Contents(
         project=project.name, use_case=project.use_case, figures=found, curves=reads.curves(ask, measured), branches=branches,
         labelled_by=reads.documents_by_labeller(ask), unlabelled=reads.unlabelled(ask), nutrition=made_of,
         provenance=_provenance(ask, project, current), facets=reads.facets(ask, project, current),
-        confusions=reads.confusions(ask, gold=has_gold, student=has_student), truth="gold" if has_gold else "teacher",
-        same_names=not has_gold or set(made_of.gold) <= names,
+        confusions=confused, truth="gold" if judge == GOLD else "teacher", same_names={one.truth for one in confused} <= names,
         mistakes=reads.mistakes(ask, measured) if has_mistakes else (), mistake_kinds=reads.mistake_kinds(ask, measured) if has_mistakes else {},
         tie_breakers=reads.tie_breakers(ask, measured) if has_ties else (), drift=reads.drift(ask, student) if student else (),
         spent=reads.spent(ask), timed=took, forecast=reads.forecast(ask, took), tables=_further(ask, there),
         status=next((row[0] for row in ask(STATUS)), ""),
     )  # fmt: skip
+
+
+def latest_confusions(session: Session) -> tuple[list[Confusion], str]:
+    """Give what is confused by the evaluation in use, by the best judge there is, and who that is; none where nothing was measured."""
+    store = session.store
+    return _confusions(store.rows, store.current("evaluation_id") or "", store.current("classifier_id") is not None)
+
+
+def _confusions(ask: Ask, evaluation_id: str, has_student: bool) -> tuple[list[Confusion], str]:
+    """Give what is confused by the best judge there is, and who that is."""
+    for subject, judge in (("student", GOLD), ("teacher", GOLD), ("student", TEACHER)):
+        found = reads.confusions(ask, evaluation_id, subject, judge)
+        if found and (has_student or subject == "teacher"):
+            return found, judge
+    return [], TEACHER
 
 
 def _further(ask: Ask, there: set[str]) -> Mapping[str, Sequence[Mapping[str, Any]]]:

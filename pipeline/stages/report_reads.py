@@ -15,7 +15,6 @@ __all__ = [
 ]  # fmt: skip
 
 Ask = Callable[..., Sequence[tuple[Any, ...]]]  # SQL and its values to rows
-EXAMPLES = 4  # of each category
 LONGEST = 320  # characters of a text that are shown
 MANY = 10_000_000  # documents of a forecast
 WORST = 20  # mistakes that are shown
@@ -28,24 +27,16 @@ CURVES = "select subject_id, curve, position, x, y, n, low, high from curves whe
 TREE = "select category_id, name, description, depth, documents from taxonomy_tree"
 MEANS = "select category_id, mean_probability from label_counts where category_id is not null"
 EXAMPLE_ROWS = """
-select category_id, text, probability, labelled_by from (
-    select category_id, left(text, ?) as text, probability, labelled_by, text_hash from labelled_documents where category_id is not null
-    qualify row_number() over (partition by category_id order by hash(text_hash || 'report'), doc_id) <= ?
-) order by category_id, hash(text_hash || 'report')
+with drawn as (
+    select unnest(arg_min(doc_id, hash(text_hash || doc_id), 4)) as doc_id from labelled_documents where category_id is not null group by category_id
+)
+select category_id, left(text, ?), probability, labelled_by from labelled_documents join drawn using (doc_id)
+order by category_id, hash(text_hash || doc_id)
 """
 BY = "select coalesce(labelled_by, ''), count(*) from labelled_documents where category_id is not null group by all order by count(*) desc"
 UNLABELLED = "select reason, count(*) from unlabelled_documents group by all order by count(*) desc, reason"
-AGAINST_GOLD = """
-with known as (select text_hash, arg_min(gold, doc_id) as gold from documents where active and gold is not null group by text_hash)
-select known.gold, coalesce(said.category, ''), count(*) from current_labels said join known using (text_hash)
-where said.labelled_by = ? and known.gold not like '["%' group by all order by all
-"""
-AGAINST_TEACHER = """
-select given.category, coalesce(said.category, ''), count(*)
-from current_labels said join current_labels given using (text_hash)
-where said.labelled_by = 'student' and given.labelled_by = 'llm' and given.category is not null and said.text_hash not in (
-    select text_hash from lesson_texts where part = 'taught' and classifier_id = (select value from current where key = 'classifier_id')
-) group by all order by all
+CONFUSIONS = """
+select truth, label, n from confusions where evaluation_id = ? and subject = ? and judge = ? order by truth, label
 """
 DRIFT = """
 select classifier_id, part, documents, before, distance, distance_by_chance, changes, strangers, strangers_before, strangers_by_chance,
@@ -112,7 +103,7 @@ def branches(ask: Ask) -> list[Branch]:
     """Give the categories of the current taxonomy in tree order, each with a few documents drawn at random, the same ones each time."""
     rows, means = ask(TREE), dict[str, float | None](ask(MEANS))
     shown: dict[str, list[Example]] = {}
-    for category_id, text, probability, labelled_by in ask(EXAMPLE_ROWS, [LONGEST, EXAMPLES]):
+    for category_id, text, probability, labelled_by in ask(EXAMPLE_ROWS, [LONGEST]):
         shown.setdefault(category_id, []).append(Example(text, probability, labelled_by))
     depths = [row[3] for row in rows]
     return [
@@ -150,11 +141,9 @@ def unlabelled(ask: Ask) -> dict[str, int]:
     return dict(ask(UNLABELLED))
 
 
-def confusions(ask: Ask, *, gold: bool, student: bool) -> list[Confusion]:
-    """Count distinct texts by what is known of them and by their label; without gold, by what the teacher says of texts that taught nothing."""
-    if gold:
-        return [Confusion(*row) for row in ask(AGAINST_GOLD, ["student" if student else "llm"])]
-    return [Confusion(*row) for row in ask(AGAINST_TEACHER)] if student else []
+def confusions(ask: Ask, evaluation_id: str, subject: str, judge: str) -> list[Confusion]:
+    """Count distinct texts by what the judge calls them and by their label."""
+    return [Confusion(*row) for row in ask(CONFUSIONS, [evaluation_id, subject, judge])]
 
 
 def drift(ask: Ask, classifier_id: str) -> list[Drift]:

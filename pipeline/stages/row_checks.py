@@ -18,12 +18,14 @@ __all__ = [
     "few_rejects",
     "ids_are_unique",
     "labels_exist",
+    "page_is_small",
     "predictions_exist",
     "questions_are_written",
     "same_size",
     "vectors_are_complete",
 ]
 
+LARGEST_PAGE = 3_000_000  # bytes
 IDS = "select count(*), count(distinct doc_id) from documents where active"
 REJECTS = "select (select count(*) from documents where active), (select count(*) from rejects where stage = 'corpus')"
 STRANGE_LABELS = """
@@ -118,6 +120,14 @@ def predictions_exist(session: Session) -> Finding:
     strange, total = _one(session, STRANGE_PREDICTIONS, [session.store.current("classifier_id") or ""])
     said = f"{strange} of {total} predictions name a category that is not in the student's taxonomy"
     return Finding(strange == 0, said, {"strange": strange, "predictions": total})
+
+
+def page_is_small(session: Session) -> Finding:
+    """Say whether the page that was written last is there and small enough to be mailed."""
+    found = session.store.rows("select path, bytes from reports")
+    there = [(path, size) for path, size in found if (session.folder / path).exists()]
+    size = max((size for _, size in there), default=0)
+    return Finding(bool(there) and size <= LARGEST_PAGE, f"{size / 1e6:.2f} MB" if there else "there is no page", {"bytes": size})
 
 
 def same_size(session: Session) -> Finding:

@@ -79,6 +79,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
         "annotation.sample", "embedder_name", "seed",
     ),
     "evaluation": ("evaluation.resamples", "evaluation.slices", "annotation.held_out", "annotation.mode", "annotation.known", "seed"),
+    "report": ("name", "use_case", "facets.*.use_case", "corpus.licence", "corpus.limits"),
 }  # fmt: skip
 # What changes no row; of an engine, only the identity of its model does.
 WITHOUT_ROWS = frozenset({"name", "engine", "generator", "annotator", "exam", "budget", "schedule", "alerts", "owners", "checks", "folder"})

@@ -38,8 +38,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 }
 # Tables of ids, names and figures, and those that this module looks after by name.
 HOLDS_NO_TEXT = frozenset(
-    "taxonomy_measures annotators annotator_quality thresholds curves classifiers student_trials arrivals drift evaluations exams stage_serving"
-    " runs stage_runs review_sheets current forgotten forgettings backups".split()
+    "taxonomy_measures annotators annotator_quality thresholds curves classifiers student_trials arrivals drift evaluations evaluation_runs"
+    " confusions reports exams stage_serving runs stage_runs review_sheets current forgotten forgettings backups".split()
 )
 CITING = ("members", "examples", "near_misses")  # of `categories`
 READ_AT_ONCE = 10_000  # rows

@@ -41,7 +41,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Students": (
         "classifiers", "predictions", "student_trials", "lesson_texts", "doubts", "promotions", "drift", "embeddings",
     ),
-    "Figures": ("evaluations", "judgements", "exams"),
+    "Figures": ("evaluations", "evaluation_history", "evaluation_runs", "confusions", "judgements", "exams", "reports"),
     "Runs and calls": ("runs", "stage_runs", "stage_serving", "llm_calls", "plans"),
     "State": ("current", "migrations", "forgotten", "forgettings", "backups"),
 }  # fmt: skip

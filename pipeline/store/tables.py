@@ -10,9 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.call_records import Call, ExamResult, PlannedStage, StageServing
+from pipeline.history_records import Confused, EvaluationRun, PageWritten
 from pipeline.judgement_records import Judgement
 from pipeline.records import Annotator, Change, Evaluation, Facet, Label, Measure, Prediction, Reject, Student, Summary
 from pipeline.review_records import Rating, ReviewItem, ReviewSheet
+from pipeline.store.history_tables import HISTORY_TABLES
 from pipeline.store.json_columns import from_json, to_json
 from pipeline.store.review_tables import REVIEW_TABLES
 from pipeline.store.table import FLAG, INT, REAL, STR, TIME, Table, text_columns
@@ -182,6 +184,7 @@ TABLES = {
         ),
         Table("judgements", ("judgement_id",), JUDGEMENT_COLUMNS),
         *REVIEW_TABLES,
+        *HISTORY_TABLES,
         Table("llm_calls", (), CALL_COLUMNS, frozenset({"parameters"})),
         Table("plans", ("plan_id", "stage"), PLAN_COLUMNS),
         Table("exams", ("exam_id", "model", "skill"), EXAM_COLUMNS),
@@ -208,13 +211,16 @@ RECORDS: Mapping[type, str] = {
     Call: "llm_calls",
     Change: "taxonomy_changes",
     CurvePoint: "curves",
+    Confused: "confusions",
     Drift: "drift",
     Evaluation: "evaluations",
+    EvaluationRun: "evaluation_runs",
     ExamResult: "exams",
     Facet: "facets",
     Judgement: "judgements",
     Label: "labels",
     Measure: "taxonomy_measures",
+    PageWritten: "reports",
     PlannedStage: "plans",
     Prediction: "predictions",
     Promotion: "promotions",

@@ -12,7 +12,7 @@ import pytest
 from assets.metadata import describe
 from pipeline.call_records import StageServing
 from pipeline.settings import Project
-from pipeline.stages import STAGES, Report, Session
+from pipeline.stages import STAGES, Report, Session, run_stage
 from pipeline.testing import ScriptedChat
 from tests.tiny import tiny_session
 
@@ -46,7 +46,12 @@ def picture(value: dg.MarkdownMetadataValue) -> bytes:
     return base64.b64decode(png, validate=True)
 
 
-@pytest.mark.parametrize(("stage", "name"), [("labels", "label_picture"), ("predictions", "label_picture"), ("evaluation", "seconds_picture")])
+EVALUATED = [("evaluation", f"{name}_picture") for name in ("quality", "confusions", "label")]
+
+
+@pytest.mark.parametrize(
+    ("stage", "name"), [("labels", "label_picture"), ("predictions", "label_picture"), ("evaluation", "seconds_picture"), *EVALUATED]
+)
 def test_pictures_are_small_png(stage: str, name: str, opened: Session) -> None:
     png = picture(shown(opened, stage)[name])
     assert png.startswith(b"\x89PNG")
@@ -98,3 +103,12 @@ def test_of_several_models_money_and_cache_hits_are_summed_and_each_has_a_row(op
     head, _, *rows = both["models"].value.splitlines()
     assert head.startswith("| model | server | ")
     assert [row.split(" | ")[0] for row in rows] == ["| small", "| large"]
+
+
+def test_the_report_is_linked_with_its_verdict(opened: Session) -> None:
+    run_stage("report", opened)
+    about = shown(opened, "report")
+    assert Path(about["report"].value).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert about["page"].value == Path(about["report"].value).as_uri()
+    assert about["verdict"].value.startswith("120 documents bear one of 4 categories")
+    assert "| Exploring | yes |" in about["trust"].value

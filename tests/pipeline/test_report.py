@@ -13,6 +13,7 @@ from pipeline.report.parts import balance, bars, grid, metric_rows
 from pipeline.report.words import duration, per_cent
 from pipeline.settings import load_project
 from pipeline.stages import Session
+from pipeline.stages.forgetting import find, forget
 from pipeline.stages.report import report, write_report
 from tests.reported import branch, contents, everything, figure
 from tests.tiny import write_project
@@ -133,7 +134,10 @@ def test_figures_stand_with_interval_n_and_judge_and_baselines_after_the_labels(
 
 def test_a_metric_that_nobody_has_named_bears_its_own_name() -> None:
     assert metric("brand_new").title == "Brand new"
-    assert metric("gain_over_tfidf").title == "Gain over tf-idf student"
+    assert metric("gain_over_tfidf").title == "Gain over: tf-idf student"
+    assert metric("agreement_gain_over_majority").title == "Agreement: gain over: always the largest"
+    assert metric("accuracy_much_worse").title == "Accuracy, matched: much worse"
+    assert metric("mcnemar_p_random").title == "McNemar's p: at random"
     assert all(known.asks.endswith((".", "?")) and known.title for known in METRICS.values())
 
 
@@ -200,3 +204,13 @@ def test_a_store_without_the_rows_of_a_run_has_a_report(make_project: object, tm
     with Session(project, folder=tmp_path / "empty") as session:
         assert report(session) == (1, 1)
     assert "No document has a label yet" in (tmp_path / "empty" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_page_that_quotes_goes_with_what_is_forgotten(copied: Path, workspace: Path) -> None:
+    with Session(load_project(write_project(workspace)), folder=copied) as session:
+        report(session)
+        (doc_id,) = session.store.rows("select doc_id from documents limit 1")[0]
+        forget(session.store, find(session.store, ids=[doc_id]))
+        assert not (copied / "report.html").exists()
+        assert report(session) == (1, 1)
+        assert session.store.rows("select path, bytes from reports") == [("report.html", (copied / "report.html").stat().st_size)]

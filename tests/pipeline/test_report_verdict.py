@@ -99,6 +99,13 @@ def test_people_and_gold_go_before_a_judge_and_that_before_an_estimate() -> None
         assert found.by == by
 
 
+def test_of_people_and_gold_the_narrower_interval_counts() -> None:
+    people, gold = figure(0.8, 0.6, 0.95, judge="people (2 raters)", slice_="people", subject="labels", n=20), figure(0.7, 0.67, 0.73)
+    assert "70.0 %" in verdict(contents(people, gold)).quality
+    narrow = replace(people, low=0.75, high=0.85, n=300)
+    assert "80.0 % (75.0 to 85.0) of 300 documents by people" in verdict(contents(narrow, replace(gold, low=0.5))).quality
+
+
 def test_the_one_who_labels_most_is_who_is_told_of() -> None:
     both = figure(0.7, 0.65, 0.75), figure(0.9, 0.85, 0.95, subject="teacher")
     assert "labels of the student are right on 70.0 %" in verdict(contents(*both)).quality
@@ -113,12 +120,11 @@ def test_the_second_sentence_names_the_worst_pair_and_tells_failures_from_what_f
     assert said.endswith("7 documents got no valid answer and 1 document fit no category by whoever looked.")
 
 
-def test_a_part_is_named_only_where_its_interval_lies_below_that_of_the_whole() -> None:
-    worse = figure(0.6, 0.5, 0.7, slice_="language=de", n=80)
-    for part, named in (worse, True), (replace(worse, high=0.87), False), (replace(worse, n=12), False):
-        assert (
-            "where language is de (60.0 % of 80 against 90.0 %)" in verdict(contents(figure(0.9, 0.86, 0.93), part)).failure
-        ) is named or not named
+def test_a_part_is_named_only_where_the_evaluation_warns_of_it() -> None:
+    part = figure(0.6, 0.5, 0.7, slice_="language=de", n=80)
+    warning = figure(-0.35, -0.45, -0.25, slice_="language=de", n=80, metric="exact_accuracy_much_worse")
+    for figures, named in ((part, warning), True), ((part,), False), ((part, replace(warning, subject="teacher")), False):
+        assert ("where language is de (60.0 % of 80 against 90.0 %)" in verdict(contents(figure(0.9, 0.86, 0.93), *figures)).failure) is named
 
 
 def test_without_anything_to_go_by_nothing_is_said_to_fail() -> None:

@@ -74,7 +74,7 @@ def test_another_prompt_is_another_version_of_exactly_the_stages_that_use_it(
         ({"evaluation": {"resamples": 100, "judge_sample": 6}}, {"judgements"}),
         ({"corpus": {**TINY, "near_duplicates": {"act": "share"}}}, {"documents", "summaries", "annotations", "labels", "classifier"}),
         ({"corpus": {**TINY, "detect_language": True}}, {"documents"}),
-        ({"corpus": {**TINY, "licence": "CC BY 4.0", "limits": "One city."}}, set()),
+        ({"corpus": {**TINY, "licence": "CC BY 4.0", "limits": "One city."}}, {"report"}),
         ({"embedder": "all-minilm-l6-v2-static"}, {"embeddings", *TAXONOMY_STAGES, "annotations", "labels", "classifier", "baseline"}),
         ({"annotator": {"model": "some.gguf"}}, {"annotations"}),
         ({"engine": {"context_tokens": 8192, "timeout_seconds": 20}}, set()),
@@ -87,7 +87,7 @@ def test_a_setting_changes_the_stages_that_read_it(changes: dict[str, Any], stag
 
 
 def test_the_use_case_changes_all_that_ask_about_it(make_project: MakeProject) -> None:
-    asked_about = {"facets", "summaries", *TAXONOMY_STAGES, "annotations", "baseline"}
+    asked_about = {"facets", "summaries", *TAXONOMY_STAGES, "annotations", "baseline", "report"}
     assert changed(make_project(), make_project(use_case="who writes")) == asked_about
 
 
