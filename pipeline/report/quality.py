@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipeline.records import Evaluation
 from pipeline.report.contents import Contents
 
-__all__ = ["BASELINES", "CEILINGS", "HEADLINES", "Quality", "checked_by", "labeller", "main_slice", "quality"]
+__all__ = ["BASELINES", "CEILINGS", "HEADLINES", "WHOLE", "Quality", "checked_by", "labeller", "main_slice", "quality"]
 
 BASELINES = ("baseline", "majority", "random", "random_by_share", "tfidf")
 CEILINGS = ("told_names",)
