@@ -17,7 +17,7 @@ MAIN_TABLE: Mapping[str, str] = {
     "updated_taxonomy": "categories", "reviewed_taxonomy": "categories", "selected_taxonomy": "categories", "taxonomy": "categories",
     "annotations": "labels", "labels": "labels", "written_examples": "written_examples", "classifier": "classifiers",
     "predictions": "predictions", "cascade": "thresholds", "baseline": "categories", "judgements": "judgements",
-    "evaluation": "evaluations", "report": "reports",
+    "evaluation": "evaluations", "mistakes": "mistakes", "report": "reports",
 }  # fmt: skip
 Lineage = Mapping[str, tuple[tuple[str, str], ...]]  # column: (stage, column of its table), ...
 BY_TEXT: Lineage = {"text_hash": (("documents", "text_hash"),)}
@@ -70,6 +70,10 @@ LINEAGE: Mapping[str, Lineage] = {
         "value": (
             ("predictions", "category_id"), ("labels", "category_id"), ("documents", "gold"), ("baseline", "members"), ("judgements", "verdict"),
         ),
+    },
+    "mistakes": {
+        "category_id": (("labels", "category_id"), ("predictions", "category_id")), "gold": (("documents", "gold"),),
+        "suspicion": (("documents", "gold"), ("embeddings", "vector")), "evidence": (("labels", "category_id"), ("embeddings", "vector")),
     },
 }  # fmt: skip
 

@@ -20,7 +20,7 @@ from pipeline.store import Store
 __all__ = ["project_jobs", "project_schedules", "project_sensors"]
 
 LABEL = ("documents", "embeddings", "annotations", "labels", "predictions")
-EVALUATE = ("written_examples", "classifier", "predictions", "cascade", "baseline", "evaluation", "report")
+EVALUATE = ("written_examples", "classifier", "predictions", "cascade", "baseline", "evaluation", "mistakes", "report")
 LOOK_SECONDS = 15
 
 

@@ -29,11 +29,12 @@ from pipeline.stages.past import failed_calls, failure_kinds, learning_points, p
 from pipeline.stages.plan import plan
 from pipeline.stages.report import REPORT, latest_confusions, read_contents
 from pipeline.stages.student_history import find_student, latest_decision, student_details
+from pipeline.store.mistake_rows import confused_pair_rows, mistake_rows
 
 __all__ = ["describe", "described_plan"]
 
 BAR = 24  # characters of the longest bar
-PARTS_SHOWN, RUNS_SHOWN = 31, 10
+PARTS_SHOWN, RUNS_SHOWN, WORST_SHOWN = 31, 10, 20
 JUDGED = """
 select d.text, c.name as label, coalesce(o.name, j.other_id) as other, j.question, j.place, j.verdict, j.probability, j.model
 from judgements j join (select text_hash, any_value(text) as text from documents where active group by text_hash) d using (text_hash)
@@ -211,6 +212,13 @@ def _report(session: Session) -> dict[str, Any]:
     return shown | {"report": dg.MetadataValue.path(str(path)), "page": dg.MetadataValue.url(path.resolve().as_uri())}
 
 
+def _mistakes(session: Session) -> dict[str, Any]:
+    """Show the worst mistakes with what is at fault, and the confused pairs with their proposed tie-breakers."""
+    worst, pairs = mistake_rows(session.store, most=WORST_SHOWN), confused_pair_rows(session.store)
+    shown = {"worst": as_table(["subject", "rank", "text", "given", "gold", "kind", "probability", "suspicion"], worst)} if worst else {}
+    return shown | ({"confused_pairs": as_table(["category", "other", "confusions", "by_chance", "n", "sentence"], pairs)} if pairs else {})
+
+
 def _rejects(session: Session) -> dict[str, Any]:
     columns, rows = session.store.query("select reason, count(*) as rows from rejects group by reason order by rows desc")
     return {"rejects": as_table(columns, [dict(zip(columns, row, strict=True)) for row in rows])} if rows else {"rejects": "none"}
@@ -237,5 +245,6 @@ SHOWN: Mapping[str, Callable[[Session], dict[str, Any]]] = {
     "predictions": _labelled,
     "judgements": _judged,
     "evaluation": _evaluation,
+    "mistakes": _mistakes,
     "report": _report,
 }

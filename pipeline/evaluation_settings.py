@@ -34,7 +34,10 @@ class JudgeSettings(EngineSettings):
 class EvaluationSettings(Settings):
     """What is measured, and against what."""
 
-    baseline: bool = Field(True, description="Also run k-means with model-given names at the same number of categories.")
+    baseline: bool = Field(True, description="Also ask a model for baselines: names of as many k-means clusters, and labels with the gold names.")
+    told_sample: int = Field(
+        100, ge=0, description="Documents that the annotator also labels with the gold names, to tell poor labels from a poor taxonomy; 0: none."
+    )
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples behind each interval.")
     slices: tuple[Text, ...] = Field((), description="Columns of corpus.metadata whose values are also measured each by itself, as [language].")
     judges: tuple[JudgeSettings, ...] = Field(

@@ -22,6 +22,7 @@ LAYERS = {
         "call_records",
         "trust_records",
         "history_records",
+        "mistake_records",
         "student_records",
         "gold",
         "ids",

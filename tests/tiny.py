@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from pipeline.answers import FacetAnswer
+from pipeline.answers import FacetAnswer, TieBreakAnswer
 from pipeline.batches import in_batches
 from pipeline.call_records import Call
 from pipeline.choosing import NONE_FITS
@@ -77,6 +77,8 @@ def knowing_reply(question: Question) -> str:
     if question.form.schema is FacetAnswer:
         made_up = [{"text": f"something about the {kind}", "answer": answers[0]} for kind, answers in PHRASES.items()]
         return json.dumps({"question": "What does the customer write about?", "examples": made_up})
+    if question.form.schema is TieBreakAnswer:
+        return json.dumps({"first": f"the customer mentions {phrase}", "second": "the customer mentions something else"})
     return json.dumps({"name": NAMES[topic] if topic else "Small Talk", "description": f"Messages about {phrase}."})
 
 
@@ -158,7 +160,7 @@ def write_project(workspace: Path, rows: Iterable[dict[str, Any]] | None = None,
     data = write_rows(workspace / "projects" / "data" / f"{name}.jsonl", tiny_rows() if rows is None else rows)
     corpus = {"path": f"data/{data.name}", "id": "id", "text": "text", "gold": "topic"}
     settings = {"name": name, "use_case": "what does the customer write about", "corpus": corpus, **LIMITS, **changes}
-    settings.setdefault("evaluation", {"resamples": 100, "judge_sample": 0})
+    settings.setdefault("evaluation", {"resamples": 100, "judge_sample": 0, "told_sample": 0})
     path = workspace / "projects" / f"{name}.yaml"
     path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     return path
@@ -171,7 +173,7 @@ def tiny_session(project: Project, folder: Path, *, chat: Chat | None = None, ru
     return Session(project, folder=folder, run_id=run_id, chat=recorded, embedder=TinyEmbedder())
 
 
-def run_all(session: Session, *, until: str = "evaluation") -> dict[str, Report]:
+def run_all(session: Session, *, until: str = "mistakes") -> dict[str, Report]:
     """Run the stages in order, up to one."""
     reports: dict[str, Report] = {}
     for stage in STAGES:

@@ -14,6 +14,7 @@ from pipeline.cli.dagster_home import set_up_dagster
 from pipeline.cli.duplicates import duplicates
 from pipeline.cli.embedders import embedders
 from pipeline.cli.export import export
+from pipeline.cli.mistakes import mistakes
 from pipeline.cli.progress import ConsoleProgress
 from pipeline.cli.report import report
 from pipeline.cli.review import review
@@ -155,6 +156,7 @@ app.command()(serve)
 app.command()(embedders)
 app.command()(duplicates)
 app.command()(selftest)
+app.command()(mistakes)
 app.command()(forget)
 app.command()(up)
 

@@ -1,4 +1,4 @@
-"""The baseline that TnT-LLM compares itself with: k-means on the vectors of the texts, and names by the model (section 4.1)."""
+"""The baselines that a model is asked for: names of k-means clusters, as TnT-LLM compares itself with (section 4.1), and told gold names."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ import numpy.typing as npt
 from sklearn.cluster import KMeans
 
 from pipeline.answers import CategoryAnswer
+from pipeline.choosing import NONE_FITS
 from pipeline.embedding import Matrix
 from pipeline.fitting import fit_texts
 from pipeline.ids import content_id
@@ -15,7 +16,7 @@ from pipeline.records import Category, Document, Taxonomy
 from pipeline.serving.contract import Chat, Question, Structured
 from pipeline.settings import Project
 
-__all__ = ["baseline_id", "cluster_baseline"]
+__all__ = ["baseline_id", "cluster_baseline", "told_taxonomy"]
 
 TEXTS = 10  # texts of a cluster shown to the model
 
@@ -56,6 +57,20 @@ def cluster_baseline(documents: Sequence[Document], vectors: Matrix, *, size: in
         members = tuple(documents[index].text_hash for index in cluster)
         categories.append(Category(content_id("cat", [taxonomy_id, number]), named.name, named.description, members=members))
     return Taxonomy(taxonomy_id, "baseline", 0, None, project.use_case, "clusters", tuple(categories))
+
+
+def told_taxonomy(names: Sequence[str], *, project: Project) -> tuple[Taxonomy, dict[str, str]]:
+    """Make a taxonomy of the gold names alone, and say which category stands for which name; underscores become spaces where no two names meet.
+
+    With it the annotator is told what all names are, never which document has which: what it gets wrong is no fault of the taxonomy.
+    """
+    names = sorted(set(names))
+    shown = [" ".join(name.replace("_", " ").split()) or name for name in names]
+    shown = shown if len({one.casefold() for one in shown} - {NONE_FITS.name.casefold()}) == len(names) else names
+    taxonomy_id = content_id("tax", ["told names", names, project.use_case])
+    categories = tuple(Category(content_id("cat", [taxonomy_id, name]), one, "") for name, one in zip(names, shown, strict=True))
+    taxonomy = Taxonomy(taxonomy_id, "baseline", 0, None, project.use_case, "told names", categories)
+    return taxonomy, {category.category_id: name for category, name in zip(categories, names, strict=True)}
 
 
 def _nearest_first(vectors: Matrix, indices: npt.NDArray[np.intp]) -> list[int]:

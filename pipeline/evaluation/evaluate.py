@@ -8,6 +8,8 @@ from dataclasses import replace
 from pipeline.evaluation.calibration import reliability_points, risk_coverage_points
 from pipeline.evaluation.figures import Figures
 from pipeline.evaluation.judged import CITATIONS, Judged, evaluation_id, judged_right
+from pipeline.evaluation.paired import comparisons
+from pipeline.evaluation.rivals import rivals_of
 from pipeline.evaluation.scores import scores_of
 from pipeline.evaluation.slices import parted_figures
 from pipeline.records import Evaluation
@@ -23,9 +25,11 @@ def evaluate(judged: Judged, *, resamples: int, seed: int) -> list[Evaluation]:
         made.share("taxonomy", "citation_coverage", "sample", list(judged.cited.values()), CITATIONS)
     made.size(judged)
     made.without_gold(judged)
-    for subject in ("teacher", "student", "baseline"):
+    judged = replace(judged, rivals=rivals_of(judged, seed=seed))
+    for subject in ("teacher", "student", "baseline", *judged.rivals):
         made.against_gold(subject, judged, "all", judged.gold.keys())
         made.against_gold(subject, judged, "held_out", judged.held_out)
+    made.evaluations += comparisons(judged, evaluation_id=made.evaluation_id, resamples=resamples, seed=seed)
     for subject, labels in (("teacher", judged.taught), ("student", judged.predicted)):
         if judged.named_alike:
             made.trust(subject, labels, judged)

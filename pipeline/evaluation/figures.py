@@ -47,9 +47,9 @@ class Figures:
         gold = [gold_labels(judged.gold[text])[0] for text in labels]
         for metric, figure in clustering_figures(gold, list(labels.values()), resamples=self.resamples, seed=self.seed).items():
             self.add(subject, metric, slice_, figure, GOLD)
-        if subject != "baseline":
+        if subject in {"teacher", "student"}:
             self.beyond_chance(subject, labels, judged, slice_)
-        if judged.named_alike and subject != "baseline":
+        if (judged.named_alike or subject == "told_names") and subject != "baseline":
             self.by_name(subject, labels, judged, slice_)
         if any(len(gold_labels(judged.gold[text])) > 1 for text in labels):
             self.readings(subject, labels, judged, slice_)

@@ -12,7 +12,7 @@ from pipeline.ids import content_id
 
 __all__ = ["CITATIONS", "GOLD", "METHOD", "TEACHER", "Finding", "Judged", "Labels", "evaluation_id", "judged_right"]
 
-METHOD = 5  # raise it whenever a figure would come out otherwise from the same labels
+METHOD = 6  # raise it whenever a figure would come out otherwise from the same labels
 GOLD, TEACHER, CITATIONS = "gold labels", "the teacher", "citations"
 Labels = Mapping[str, str | None]  # text hash to category id; None where no category fits
 
@@ -37,7 +37,7 @@ class Judged:
     `names` are those of the categories by id, `probabilities` those of the labels by subject and text, `also` the categories that
     the teacher gives beside the primary one; `none_fits` are the texts of which the teacher says that no category fits, as against those
     it is too unsure of. `slices` are parts of the corpus, by a name that is not all or held_out, compared each with the rest. `findings`
-    are told with the rest as they are.
+    are told with the rest as they are. `rivals` are baselines that were made before, by name; where gold names were told, a label is one.
 
     `categories` are the ids that a label may be; where any are told, any other label is no answer, whatever it says.
     An asked text that is not in `taught` failed, and counts as wrong wherever labels are held against gold, as one without a category does.
@@ -57,6 +57,7 @@ class Judged:
     findings: Sequence[Finding] = ()
     none_fits: Set[str] = frozenset()
     categories: Set[str] = frozenset()
+    rivals: Mapping[str, Labels] = field(default_factory=dict)
 
     def valid(self, label: str | None) -> str | None:
         """Give a label that is a category, None for any other."""
@@ -64,15 +65,14 @@ class Judged:
 
     def to_be_right(self, subject: str) -> dict[str, str | None]:
         """Give a subject's label of each text with gold that it had to label, None where it gave none; none where it labelled nothing."""
-        labels = {"teacher": self.taught, "student": self.predicted, "baseline": self.baseline}[subject]
-        texts = self.gold.keys() & (self.asked if subject == "teacher" else labels.keys() if subject == "baseline" else self.gold.keys())
-        if subject == "baseline":
-            return {text: labels[text] for text in sorted(texts)}
-        return {text: self.valid(labels.get(text)) for text in sorted(texts)} if labels else {}
+        labels = {"teacher": self.taught, "student": self.predicted, "baseline": self.baseline, **self.rivals}[subject]
+        wanted = {"teacher": self.asked, "student": self.gold.keys()}.get(subject, labels.keys())
+        found = {text: labels.get(text) for text in sorted(self.gold.keys() & wanted)} if labels else {}
+        return {text: self.valid(label) for text, label in found.items()} if subject in {"teacher", "student"} else found
 
     def is_right(self, text: str, label: str | None) -> bool:
         """Say whether a label bears the name of one of the text's gold labels."""
-        return label is not None and self.names.get(label) in gold_labels(self.gold[text])
+        return label is not None and self.names.get(label, label) in gold_labels(self.gold[text])
 
     @property
     def named_alike(self) -> bool:
@@ -89,6 +89,7 @@ def evaluation_id(judged: Judged, *, resamples: int, seed: int) -> str:
     unfit = [["none fits", *sorted(judged.none_fits)]] if judged.none_fits else []
     categories = [["categories", *sorted(judged.categories)]] if judged.categories else []
     found = [[[one.subject, one.metric, one.slice, one.judge, str(one.figure)] for one in judged.findings]] if judged.findings else []
+    beside = [[[name, sorted(labels.items())] for name, labels in sorted(judged.rivals.items())]] if judged.rivals else []
     told = [
         METHOD,
         metrics,
@@ -99,6 +100,7 @@ def evaluation_id(judged: Judged, *, resamples: int, seed: int) -> str:
         *unfit,
         *categories,
         *found,
+        *beside,
         resamples,
         seed,
     ]

@@ -16,6 +16,7 @@ from pipeline.stages.evaluation import baseline, evaluation
 from pipeline.stages.exam import check_role
 from pipeline.stages.judgements import judgements
 from pipeline.stages.labels import labels
+from pipeline.stages.mistakes import mistakes
 from pipeline.stages.report import report
 from pipeline.stages.session import ROLE_OF, Progress, Quiet, Report, Session, new_run_id, open_session, opening_sessions, project_state, state_folder
 from pipeline.stages.students import classifier, load_current_student, predictions
@@ -60,13 +61,14 @@ STAGES: Mapping[str, tuple[Callable[[Session], tuple[int, int]], tuple[str, ...]
     "classifier": (classifier, ("labels", "written_examples", "embeddings")),
     "predictions": (predictions, ("classifier", "embeddings")),
     "cascade": (cascade, ("predictions",)),
-    "baseline": (baseline, ("taxonomy", "embeddings")),
+    "baseline": (baseline, ("labels", "embeddings")),
     "judgements": (judgements, ("cascade", "baseline")),
     "evaluation": (evaluation, ("cascade", "baseline", "judgements")),
-    "report": (report, ("evaluation",)),
+    "mistakes": (mistakes, ("evaluation",)),
+    "report": (report, ("evaluation", "mistakes")),
 }
 # What is done once for each facet of a project; all other stages are done once.
-PER_FACET = frozenset(STAGES) - {"documents", "embeddings", "facets", "summaries", "baseline", "judgements", "evaluation", "report"}
+PER_FACET = frozenset(STAGES) - {"documents", "embeddings", "facets", "summaries", "baseline", "judgements", "evaluation", "mistakes", "report"}
 
 
 def finish_run(session: Session, *, success: bool | None = None) -> None:

@@ -6,6 +6,7 @@ from pipeline.stages import PER_FACET, figure_checks, row_checks
 from pipeline.stages.check_rules import Finding, Rule
 from pipeline.stages.drift_checks import DRIFT_CHECKS
 from pipeline.stages.judgement_checks import JUDGEMENT_CHECKS
+from pipeline.stages.mistake_checks import MISTAKE_CHECKS
 from pipeline.stages.session import Session
 
 __all__ = ["CHECKS", "Rule", "examine"]
@@ -148,6 +149,7 @@ CHECKS: Mapping[str, tuple[Rule, ...]] = {
             figure_checks.no_part_is_much_worse,
         ),
     ),
+    "mistakes": MISTAKE_CHECKS,
     "report": (
         Rule(
             "page_is_small", "The report is there, and at most 3 MB.", "Run the stage again; where the page is larger, tell us what it holds.",

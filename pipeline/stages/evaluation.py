@@ -3,8 +3,10 @@
 from pipeline.errors import BudgetReachedError
 from pipeline.evaluation import baseline_id, cluster_baseline, curves, evaluate, evaluation_id
 from pipeline.stages.asking import current_taxonomy
+from pipeline.stages.estimates import estimated
 from pipeline.stages.history import note_evaluation
 from pipeline.stages.judged import gather_judged
+from pipeline.stages.rivals import learn_from_words, tell_names
 from pipeline.stages.session import Session
 
 __all__ = ["baseline", "evaluation"]
@@ -13,10 +15,16 @@ MOST = 20_000  # documents that the baseline clusters
 
 
 def baseline(session: Session) -> tuple[int, int]:
-    """Cluster the documents with gold labels by k-means and name the clusters, at the taxonomy's number of categories.
+    """Make what labels are held against: named k-means clusters at the taxonomy's size, a student of words alone, labels with the gold names.
 
-    Without gold labels there is nothing to compare, and nothing is made.
+    Without gold labels there are neither clusters nor told names, and no model is asked.
     """
+    parts = [learn_from_words(session), _clusters(session), tell_names(session)]
+    return sum(made for made, _ in parts), sum(total for _, total in parts)
+
+
+def _clusters(session: Session) -> tuple[int, int]:
+    """Cluster the documents with gold labels by k-means and name the clusters."""
     gold, project = session.store.gold(), session.project
     if not gold or not project.evaluation.baseline:
         session.store.mark_current(baseline_id=None)
@@ -45,7 +53,7 @@ def evaluation(session: Session) -> tuple[int, int]:
     key = evaluation_id(judged, resamples=project.evaluation.resamples, seed=project.seed)
     made = 0
     if session.store.current("evaluation_id") != key:
-        figures = evaluate(judged, resamples=project.evaluation.resamples, seed=project.seed)
+        figures = [*evaluate(judged, resamples=project.evaluation.resamples, seed=project.seed), *estimated(session, judged, key)]
         session.store.save(figures)
         session.store.save(curves(judged, key))
         note_evaluation(session, judged, key)

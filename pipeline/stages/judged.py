@@ -9,6 +9,7 @@ from pipeline.stages.judgements import judged_findings
 from pipeline.stages.known import known_labels
 from pipeline.stages.parts import parts_of
 from pipeline.stages.people import people_findings
+from pipeline.stages.rivals import made_rivals
 from pipeline.stages.session import Session
 from pipeline.stages.summaries import sampled_summaries
 
@@ -50,6 +51,7 @@ def gather_judged(session: Session) -> Judged:
         slices=parts_of(session, asked | gold.keys(), labels),
         none_fits={label.text_hash for label in given if label.reason == "none_fits"},
         categories=names.keys() | _of_student(session, student),
+        rivals=made_rivals(session),
         findings=[finding for find in FINDINGS for finding in find(session)],
     )
 

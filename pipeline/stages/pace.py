@@ -24,6 +24,7 @@ STAGES_OF = {
     "facet": "facets", "summarise": "summaries", "generate": "generated_taxonomy", "update": "updated_taxonomy", "review": "reviewed_taxonomy",
     "select": "selected_taxonomy", "describe": "taxonomy", "annotate": "annotations", "write": "written_examples", "baseline": "baseline",
     "judgement": "judgements",
+    "tie_break": "mistakes",
 }  # fmt: skip
 FEWEST = 5  # calls from which they say anything of others
 

@@ -17,9 +17,11 @@ from pipeline.stages.candidates import candidate_numbers, minibatch_starts
 from pipeline.stages.judgements import expected_questions, missing_judgements
 from pipeline.stages.kept import kept_taxonomy
 from pipeline.stages.lengths import Lengths, measure_lengths
+from pipeline.stages.mistakes import confusions_to_ask
 from pipeline.stages.overview import plan_comparison
 from pipeline.stages.pace import TURN, Pace, Shape, characters_a_token
 from pipeline.stages.probe import AskingStage, Probe, pending_of, run_probe, unanswered
+from pipeline.stages.rivals import untold_texts
 from pipeline.stages.session import ROLE_OF, Session
 from pipeline.stages.written import missing_examples
 from pipeline.taxonomy import facet_id
@@ -32,7 +34,7 @@ NAMED_TEXT, CLUSTER_TEXT = 6, 10  # texts shown of each group, and of each clust
 CATEGORY = 70  # characters of a category's line, where the taxonomy is not known yet
 ASKING = (
     "facets", "summaries", "generated_taxonomy", "updated_taxonomy", "reviewed_taxonomy", "selected_taxonomy", "taxonomy", "annotations",
-    "written_examples", "baseline", "judgements",
+    "written_examples", "baseline", "judgements", "mistakes",
 )  # fmt: skip
 RARE_SHARE = 0.25  # of the categories, that have few labels, where there are no labels yet
 WRITTEN = "each is written, then labelled; "
@@ -119,10 +121,12 @@ def _counts(session: Session, total: int) -> dict[str, _Count]:
         if labels.rows and (more := expected_calls(session, labels.rows)):
             labels = _Count(labels.rows, labels.calls + more, labels.note + BEYOND)
         clusters = len(kept.categories) if compared and session.store.current("baseline_id") is None else 0
+        untold = len(untold_texts(session)) if compared else 0
         return dict.fromkeys(ASKING, _Count(0, 0)) | {
             "annotations": labels,
             "written_examples": _written(session, labels.rows),
-            "baseline": _Count(clusters, clusters),
+            "baseline": _Count(clusters + untold, clusters + untold),
+            "mistakes": _ties(session),
             "judgements": _judged(session, wanted, unlabelled=labels.rows),
         }
     size, passes, facets = _most_categories(session, total), len(candidate_numbers(session)), len(project.facet_names)
@@ -130,6 +134,7 @@ def _counts(session: Session, total: int) -> dict[str, _Count]:
     later, hashes = sample - min(sample, starts.step), session.store.sample_hashes(first=sample)
     names, judged = passes * size * facets, project.taxonomy.validation * passes * facets
     unwritten, more = _unwritten(session), expected_calls(session, wanted)
+    told = min(wanted, project.evaluation.told_sample)
     return {
         "facets": _Count(unwritten, unwritten, "one question a facet, and more where its examples are no kinds; "),
         "summaries": _missing(session, "summaries", hashes) if hashes and not unwritten else _Count(sample, sample),
@@ -142,9 +147,18 @@ def _counts(session: Session, total: int) -> dict[str, _Count]:
         "taxonomy": _Count(facets, CARD_QUESTIONS * size * facets if project.taxonomy.cards else 0, f"about {CARD_QUESTIONS} questions a category; "),
         "annotations": _Count(wanted * facets, round((wanted + more) * facets * _windows(session)), BEYOND if more else ""),
         "written_examples": _expected_examples(session, size * facets),
-        "baseline": _Count(size, size, "one question a category, as many as there are groups; ") if compared else _Count(0, 0),
+        "baseline": _Count(size + told, size + told, "one question a category, as many as there are groups, and one a document with the gold names; ")
+        if compared
+        else _Count(0, 0),
+        "mistakes": _ties(session),
         "judgements": _judged(session, wanted, unlabelled=wanted),
     }
+
+
+def _ties(session: Session) -> _Count:
+    """Count the confused pairs that a tie-breaker may be asked for."""
+    pairs = confusions_to_ask(session)
+    return _Count(pairs, pairs, "one question a confused pair at most; ") if pairs else _Count(0, 0)
 
 
 def _windows(session: Session) -> float:
@@ -221,6 +235,7 @@ def _shapes(session: Session, looked: list[Document], total: int, per_token: flo
         "annotations": Shape(options, FRAME + length, 3.0),
         "written_examples": Shape(fixed("example"), FRAME + 8 * min(length, 40.0), min(length, 60.0)),
         "judgements": Shape(fixed("judge_label"), FRAME + 2 * CATEGORY / per_token + length, 3.0),
+        "mistakes": Shape(fixed("tie_break"), FRAME + 4 * min(length, 60.0), 40.0),
         "baseline": Shape(fixed("name_cluster"), FRAME + CLUSTER_TEXT * min(length, 60.0), 40.0),
     }
 

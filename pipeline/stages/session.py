@@ -27,6 +27,7 @@ ROLE_OF: Mapping[str, Role] = {
     "facets": "generator", "summaries": "generator", "generated_taxonomy": "generator", "updated_taxonomy": "generator",
     "reviewed_taxonomy": "generator", "selected_taxonomy": "generator", "taxonomy": "generator", "annotations": "annotator",
     "written_examples": "generator", "cascade": "annotator", "baseline": "generator", "judgements": "annotator",
+    "mistakes": "generator",
 }  # fmt: skip
 T = TypeVar("T")
 R = TypeVar("R")

@@ -16,6 +16,7 @@ from pipeline.corpus_settings import CorpusSettings
 from pipeline.evaluation.judged import METHOD as EVALUATING
 from pipeline.evaluation.judging import METHOD as JUDGING
 from pipeline.evaluation.judging import PROMPTS as JUDGE_PROMPTS
+from pipeline.evaluation.mistakes import METHOD as SORTING
 from pipeline.ids import content_id
 from pipeline.prompts import load_prompt
 from pipeline.settings import Project, Role
@@ -39,7 +40,8 @@ STAGE_PROMPTS: Mapping[str, tuple[str, ...]] = {
     "annotations": (*ANNOTATION, "evidence", "rationale"),
     "written_examples": ("example", *ANNOTATION),
     "cascade": ANNOTATION,
-    "baseline": ("name_cluster",),
+    "baseline": ("name_cluster", *ANNOTATION),
+    "mistakes": ("tie_break",),
     "judgements": (*JUDGE_PROMPTS, "dictated"),
 }
 QUESTIONS = ("use_case", "taxonomy.language", "taxonomy.question", "taxonomy.examples", "facets.*.use_case", "facets.*.question", "facets.*.examples")
@@ -73,7 +75,8 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     ),
     "predictions": (),  # all of it is in the student
     "cascade": (*SHOWN, "annotation.promise", "annotation.sample", "seed", "embedder_name"),
-    "baseline": ("use_case", "taxonomy.language", "evaluation.baseline", "embedder_name", "seed"),
+    "baseline": (*SHOWN, *SAMPLE, "taxonomy.language", "annotation.known", "evaluation.baseline", "evaluation.told_sample", "embedder_name"),
+    "mistakes": ("taxonomy.language", "annotation.known", "annotation.held_out", "embedder_name", "seed"),
     "judgements": (
         "use_case", *SHOWN[2:], "evaluation.judge_models", "evaluation.judge_sample", "evaluation.judge_repeats", "annotation.held_out",
         "annotation.sample", "embedder_name", "seed",
@@ -85,7 +88,8 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 WITHOUT_ROWS = frozenset({"name", "engine", "generator", "annotator", "exam", "budget", "schedule", "alerts", "owners", "checks", "folder"})
 TOLD = {"licence", "limits"}  # keys of corpus that are for people alone
 ROLES_OF: Mapping[str, tuple[Role, ...]] = {
-    **dict.fromkeys(("facets", "summaries", *TAXONOMY_STAGES, "baseline"), ("generator",)),
+    **dict.fromkeys(("facets", "summaries", *TAXONOMY_STAGES, "mistakes"), ("generator",)),
+    "baseline": ("generator", "annotator"),
     "annotations": ("annotator",),
     "written_examples": ("generator", "annotator"),
     "cascade": ("annotator", "generator"),
@@ -98,6 +102,7 @@ METHODS: Mapping[str, tuple[int | str, ...]] = {
     "classifier": (TRAINING,),
     "judgements": (JUDGING,),
     "evaluation": (EVALUATING,),
+    "mistakes": (SORTING,),
 }
 # Stages that a project may do without: whatever else changes then makes no row.
 NOTHING_TO_DO: Mapping[str, Callable[[Project], bool]] = {

@@ -28,7 +28,7 @@ client reads the copy. The same words are in the file: `linnaeus sql NAME --tabl
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Labels to read": (
         "labelled_documents", "label_counts", "current_labels", "disagreements", "confusable_pairs", "unlabelled_documents", "review_queue",
-        "label_history", "facet_labels",
+        "label_history", "facet_labels", "worst_mistakes",
     ),
     "Categories to read": ("taxonomy_tree", "taxonomy_versions", "category_versions", "cited_texts"),
     "Corpus, drift and cost to read": (
@@ -42,6 +42,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "classifiers", "predictions", "student_trials", "lesson_texts", "doubts", "promotions", "drift", "embeddings",
     ),
     "Figures": ("evaluations", "evaluation_history", "evaluation_runs", "confusions", "judgements", "exams", "reports"),
+    "Mistakes": ("mistakes", "tie_breakers"),
     "Runs and calls": ("runs", "stage_runs", "stage_serving", "llm_calls", "plans"),
     "State": ("current", "migrations", "forgotten", "forgettings", "backups"),
 }  # fmt: skip

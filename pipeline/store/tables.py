@@ -12,10 +12,12 @@ import pyarrow as pa
 from pipeline.call_records import Call, ExamResult, PlannedStage, StageServing
 from pipeline.history_records import Confused, EvaluationRun, PageWritten
 from pipeline.judgement_records import Judgement
+from pipeline.mistake_records import Mistake, TieBreaker
 from pipeline.records import Annotator, Change, Evaluation, Facet, Label, Measure, Prediction, Reject, Student, Summary
 from pipeline.review_records import Rating, ReviewItem, ReviewSheet
 from pipeline.store.history_tables import HISTORY_TABLES
 from pipeline.store.json_columns import from_json, to_json
+from pipeline.store.mistake_tables import MISTAKE_TABLES
 from pipeline.store.review_tables import REVIEW_TABLES
 from pipeline.store.table import FLAG, INT, REAL, STR, TIME, Table, text_columns
 from pipeline.store.warehouse import Connection
@@ -185,6 +187,7 @@ TABLES = {
         Table("judgements", ("judgement_id",), JUDGEMENT_COLUMNS),
         *REVIEW_TABLES,
         *HISTORY_TABLES,
+        *MISTAKE_TABLES,
         Table("llm_calls", (), CALL_COLUMNS, frozenset({"parameters"})),
         Table("plans", ("plan_id", "stage"), PLAN_COLUMNS),
         Table("exams", ("exam_id", "model", "skill"), EXAM_COLUMNS),
@@ -221,6 +224,7 @@ RECORDS: Mapping[type, str] = {
     Label: "labels",
     Measure: "taxonomy_measures",
     PageWritten: "reports",
+    Mistake: "mistakes",
     PlannedStage: "plans",
     Prediction: "predictions",
     Promotion: "promotions",
@@ -233,6 +237,7 @@ RECORDS: Mapping[type, str] = {
     StudentTrial: "student_trials",
     Summary: "summaries",
     Threshold: "thresholds",
+    TieBreaker: "tie_breakers",
     WrittenExample: "written_examples",
 }
 

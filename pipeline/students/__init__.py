@@ -6,6 +6,7 @@ from pipeline.students.card import chosen_facts, model_card
 from pipeline.students.certainty import Certainty, fit_certainty
 from pipeline.students.choice import Candidate, Choice, Trial, choose, fit_candidate
 from pipeline.students.comparison import Comparison, compare_students
+from pipeline.students.doubts import Doubted, doubt_labels
 from pipeline.students.export import export_onnx
 from pipeline.students.features import READ_FEATURES, TEXT_FEATURES
 from pipeline.students.fitting import Voice, Workshop
@@ -17,6 +18,7 @@ from pipeline.students.noise import to_relabel
 from pipeline.students.novelty import Novelty, fit_novelty
 from pipeline.students.score import ScoredCategory, TextPrediction, certainty_columns, score, score_texts
 from pipeline.students.text_classifier import TextClassifier, load
+from pipeline.students.tfidf import tfidf_labels
 from pipeline.students.train import METHOD, Trained, TrainingSet, cited_labels, cross_predict, soft_labels, spread, train
 from pipeline.students.written_trial import Offered, WrittenTrial
 
@@ -29,6 +31,7 @@ __all__ = [
     "Certainty",
     "Choice",
     "Comparison",
+    "Doubted",
     "Inputs",
     "Learnt",
     "LoadedStudent",
@@ -52,6 +55,7 @@ __all__ = [
     "cited_labels",
     "compare_students",
     "cross_predict",
+    "doubt_labels",
     "export_onnx",
     "features_of",
     "fit_candidate",
@@ -68,6 +72,7 @@ __all__ = [
     "score_texts",
     "soft_labels",
     "spread",
+    "tfidf_labels",
     "to_relabel",
     "train",
 ]

@@ -10,12 +10,15 @@ from pipeline.taxonomy.methods import Induction, induction
 from pipeline.taxonomy.relevance import relevance, relevance_warning
 from pipeline.taxonomy.sample import Group, Sample, make_sample
 from pipeline.taxonomy.summarise import summarise, summary_spec
+from pipeline.taxonomy.tie_breaks import Confusion, ProposedTie, propose_ties
 from pipeline.taxonomy.versions import Version, taxonomy_spec, version_id
 
 __all__ = [
     "SHOWN_TEXTS",
+    "Confusion",
     "Group",
     "Induction",
+    "ProposedTie",
     "Sample",
     "Version",
     "apply_edits",
@@ -26,6 +29,7 @@ __all__ = [
     "induction",
     "make_sample",
     "measure_candidates",
+    "propose_ties",
     "relevance",
     "relevance_warning",
     "saturated",

@@ -16,7 +16,7 @@ from pipeline.taxonomy.cards_contrast import Contrast
 from pipeline.taxonomy.cards_wording import Wording, taxonomy_language, wording
 from pipeline.text import ELLIPSIS, content_words, cut_words
 
-__all__ = ["TieBreaker", "break_ties", "write_guide"]
+__all__ = ["CUES", "TieBreaker", "break_ties", "own_cues", "tie_clauses", "write_guide"]
 
 PURPOSE = "describe"
 CUES = 3  # of each category, shown to the model
@@ -86,21 +86,22 @@ def _shown(contrast: Contrast, key: str, other: str) -> list[str]:
 
 def _tie_breaker(first: Category, second: Category, answer: object, contrast: Contrast, language: str) -> TieBreaker:
     words = wording(language)
-    clauses = _clauses(answer, first, second, language)
+    clauses = tie_clauses(answer, first, second, language)
     if by_model := bool(clauses) and contrast.tell_apart(clauses, first.category_id, second.category_id):
         sides = [words.does.format(name=_bold(one.name), clause=_plain(clause)) for one, clause in zip((first, second), clauses, strict=True)]
-    elif all(cues := [_own_cues(first, second), _own_cues(second, first)]):
+    elif all(cues := [own_cues(first, second), own_cues(second, first)]):
         sides = [words.says.format(name=_bold(one.name), cues=_plain(words.listed(own))) for one, own in zip((first, second), cues, strict=True)]
     else:
         sides = [words.means.format(name=_bold(one.name), description=_plain(one.description).rstrip(" .") or ELLIPSIS) for one in (first, second)]
     return TieBreaker(first.name, second.name, f"{'; '.join(sides)}.", by_model)
 
 
-def _own_cues(category: Category, other: Category) -> list[str]:
+def own_cues(category: Category, other: Category) -> list[str]:
+    """List the first cues of a category that another does not have."""
     return [cue for cue in category.cues if cue not in other.cues][:CUES]
 
 
-def _clauses(answer: object, first: Category, second: Category, language: str) -> list[str]:
+def tie_clauses(answer: object, first: Category, second: Category, language: str) -> list[str]:
     """Read what is said of each; nothing where the two do not differ, are names, only repeat them, or are in another language."""
     if not isinstance(answer, TieBreakAnswer):
         return []

@@ -70,7 +70,7 @@ def test_the_probe_asks_what_the_run_would_and_the_plan_leaves_it_out(make_proje
     assert calls_of(planned) == {
         "documents": 0, "embeddings": 0, "facets": 0, "summaries": 40, "generated_taxonomy": 2 * 5, "updated_taxonomy": 2 * 20,
         "reviewed_taxonomy": 2, "selected_taxonomy": 2 * 20, "taxonomy": 6 * 5, "annotations": 60, "written_examples": 0,
-        "baseline": 5, "judgements": 0, "classifier": 0,
+        "baseline": 5, "judgements": 0, "mistakes": 6, "classifier": 0,
     }  # fmt: skip
     assert {row.stage: row.rows for row in planned.stages}["summaries"] == 60
     assert all(row.note for row in planned.stages)
@@ -225,7 +225,7 @@ def test_prices_give_costs_and_caps_say_where_they_stop_the_run(make_project: Ma
     assert labels.cost == pytest.approx((labels.tokens_in + 2 * labels.tokens_out) / 1e6)
     assert rows["summaries"].cost is not None
     caps = {cap.name: cap for cap in planned.caps}
-    assert (caps["calls"].planned, caps["calls"].stage) == (248, "generated_taxonomy"), "1 and 60 and 10 are 71"
+    assert (caps["calls"].planned, caps["calls"].stage) == (254, "generated_taxonomy"), "1 and 60 and 10 are 71"
     assert (caps["tokens"].stage, caps["money"].stage) == (None, None)
     assert caps["minutes"].stage in {"facets", "summaries", "generated_taxonomy", "updated_taxonomy"}
 

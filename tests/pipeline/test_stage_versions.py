@@ -20,6 +20,7 @@ STEP = {
     "review": ("reviewed_taxonomy",), "select": ("selected_taxonomy",), "relevance": ("selected_taxonomy",), "describe": ("taxonomy",),
     "annotate": ("annotations",), "dictation": TAXONOMY_STAGES, "baseline": ("baseline",), "write": ("written_examples",),
     "judgement": ("judgements",),
+    "tie_break": ("mistakes",),
 }  # fmt: skip
 ASKED_OTHERWISE = {"repair"}  # by the client, about an answer that cannot be read
 
@@ -70,13 +71,14 @@ def test_another_prompt_is_another_version_of_exactly_the_stages_that_use_it(
     [
         ({"students": [{"kind": "voices", "penalties": [1.0]}]}, {"classifier"}),
         ({"rare": {"written": 3}}, {"written_examples"}),
-        ({"evaluation": {"resamples": 200, "judge_sample": 0}}, {"evaluation"}),
-        ({"evaluation": {"resamples": 100, "judge_sample": 6}}, {"judgements"}),
-        ({"corpus": {**TINY, "near_duplicates": {"act": "share"}}}, {"documents", "summaries", "annotations", "labels", "classifier"}),
+        ({"evaluation": {"resamples": 200, "judge_sample": 0, "told_sample": 0}}, {"evaluation"}),
+        ({"evaluation": {"resamples": 100, "judge_sample": 6, "told_sample": 0}}, {"judgements"}),
+        ({"evaluation": {"resamples": 100, "judge_sample": 0, "told_sample": 9}}, {"baseline"}),
+        ({"corpus": {**TINY, "near_duplicates": {"act": "share"}}}, {"documents", "summaries", "annotations", "labels", "classifier", "baseline"}),
         ({"corpus": {**TINY, "detect_language": True}}, {"documents"}),
         ({"corpus": {**TINY, "licence": "CC BY 4.0", "limits": "One city."}}, {"report"}),
-        ({"embedder": "all-minilm-l6-v2-static"}, {"embeddings", *TAXONOMY_STAGES, "annotations", "labels", "classifier", "baseline"}),
-        ({"annotator": {"model": "some.gguf"}}, {"annotations"}),
+        ({"embedder": "all-minilm-l6-v2-static"}, {"embeddings", *TAXONOMY_STAGES, "annotations", "labels", "classifier", "baseline", "mistakes"}),
+        ({"annotator": {"model": "some.gguf"}}, {"annotations", "baseline"}),
         ({"engine": {"context_tokens": 8192, "timeout_seconds": 20}}, set()),
         ({"schedule": {"timezone": "Europe/Berlin", "label": "0 3 * * *"}}, set()),
         ({"checks": {"covered": 0.5}, "budget": {"calls": 3}, "owners": ["team:a"], "exam": "off"}, set()),

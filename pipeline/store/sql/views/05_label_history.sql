@@ -16,6 +16,7 @@ JOIN documents ON labels.text_hash = documents.text_hash
 LEFT JOIN categories ON labels.taxonomy_id = categories.taxonomy_id AND labels.category_id = categories.category_id
 LEFT JOIN taxonomies ON labels.taxonomy_id = taxonomies.taxonomy_id
 LEFT JOIN annotators ON labels.annotator_id = annotators.annotator_id
+WHERE taxonomies.stage IS DISTINCT FROM 'baseline' -- labels with the gold names are a yardstick, and of no version
 ORDER BY documents.doc_id, labels.created_at;
 
 COMMENT ON VIEW label_history IS 'Each label that a document ever got, under any version of the taxonomy.';
