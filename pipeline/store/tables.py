@@ -12,12 +12,11 @@ import pyarrow as pa
 from pipeline.call_records import Call, ExamResult, PlannedStage, StageServing
 from pipeline.history_records import Confused, EvaluationRun, PageWritten
 from pipeline.judgement_records import Judgement
-from pipeline.mistake_records import Mistake, TieBreaker
 from pipeline.records import Annotator, Change, Evaluation, Facet, Label, Measure, Prediction, Reject, Student, Summary
 from pipeline.review_records import Rating, ReviewItem, ReviewSheet
 from pipeline.store.history_tables import HISTORY_TABLES
 from pipeline.store.json_columns import from_json, to_json
-from pipeline.store.mistake_tables import MISTAKE_TABLES
+from pipeline.store.mistake_tables import MISTAKE_RECORDS, MISTAKE_TABLES
 from pipeline.store.review_tables import REVIEW_TABLES
 from pipeline.store.table import FLAG, INT, REAL, STR, TIME, Table, text_columns
 from pipeline.store.warehouse import Connection
@@ -224,7 +223,6 @@ RECORDS: Mapping[type, str] = {
     Label: "labels",
     Measure: "taxonomy_measures",
     PageWritten: "reports",
-    Mistake: "mistakes",
     PlannedStage: "plans",
     Prediction: "predictions",
     Promotion: "promotions",
@@ -237,8 +235,8 @@ RECORDS: Mapping[type, str] = {
     StudentTrial: "student_trials",
     Summary: "summaries",
     Threshold: "thresholds",
-    TieBreaker: "tie_breakers",
     WrittenExample: "written_examples",
+    **MISTAKE_RECORDS,
 }
 
 
