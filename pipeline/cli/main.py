@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from pipeline.cli.compare import compare
 from pipeline.cli.dagster_home import set_up_dagster
 from pipeline.cli.duplicates import duplicates
 from pipeline.cli.embedders import embedders
@@ -151,6 +152,7 @@ def status(name: Name, as_json: Json = False) -> None:
 app.command()(sql)
 app.command()(export)
 app.command()(report)
+app.command()(compare)
 app.command()(label)
 app.command()(serve)
 app.command()(embedders)
