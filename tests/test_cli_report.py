@@ -13,7 +13,7 @@ def test_the_page_lies_beside_the_tables(at_home: Path, tell: Tell) -> None:
     status, said, _ = tell("report", "tiny")
     path = at_home / ".linnaeus" / "projects" / "tiny" / "report.html"
     assert status == 0
-    assert f"Wrote {path} (0.0" in said
+    assert f"Wrote {path} (0." in said
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 

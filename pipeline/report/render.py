@@ -19,14 +19,7 @@ __all__ = ["TEMPLATES", "render_report"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 WORST_PAIRS = 12
-KINDS: Mapping[str, str] = {
-    "label_wrong": "label wrong",
-    "gold_wrong": "known label wrong",
-    "several_right": "several are right",
-    "document_unclear": "document unclear",
-    "definition_unclear": "definition unclear",
-    "model_slip": "slip of the model",
-}
+KINDS: Mapping[str, str] = {"gold wrong": "known label wrong", "several right": "several are right", "model slip": "slip of the model"}
 
 
 def render_report(contents: Contents) -> str:

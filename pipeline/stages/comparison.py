@@ -105,9 +105,11 @@ def _labels(store: Store, project: Project, before: Side, after: Side) -> dict[s
     """Compare the labels of the models, and those of the students, where both sides have any and they are not the same ones."""
     texts = store.sample_hashes(MOST)
     gold, found = store.gold(texts), dict[str, SideBySide]()
-    for who, read in (("model", _by_model), ("student", _by_student)):
+    for who, key, read in (("model", "annotator_id", _by_model), ("student", "classifier_id", _by_student)):
+        if (before.taxonomy_id, getattr(before, key)) == (after.taxonomy_id, getattr(after, key)):
+            continue
         one, two = read(store, before, texts), read(store, after, texts)
-        if one is None or two is None or (before.annotator_id, before.classifier_id, who) == (after.annotator_id, after.classifier_id, who):
+        if one is None or two is None:
             continue
         held = side_by_side(one, two, gold, resamples=project.evaluation.resamples, seed=project.seed)
         if held is not None:

@@ -63,14 +63,14 @@ def read_contents(ask: Ask, project: Project) -> Contents:
     branches, took = reads.branches(ask), reads.timed(ask)
     confused, judge = _confusions(ask, measured, student is not None)
     names = {branch.name for branch in branches if branch.is_leaf}
-    has_mistakes, has_ties = "mistakes" in there, "tie_breakers" in there
+    whose = "teacher" if student is None else "student"
     return Contents(
         project=project.name, use_case=project.use_case, figures=found, curves=reads.curves(ask, measured), branches=branches,
         labelled_by=reads.documents_by_labeller(ask), unlabelled=reads.unlabelled(ask), nutrition=made_of,
         provenance=_provenance(ask, project, current), facets=reads.facets(ask, project, current),
         confusions=confused, truth="gold" if judge == GOLD else "teacher", same_names={one.truth for one in confused} <= names,
-        mistakes=reads.mistakes(ask, measured) if has_mistakes else (), mistake_kinds=reads.mistake_kinds(ask, measured) if has_mistakes else {},
-        tie_breakers=reads.tie_breakers(ask, measured) if has_ties else (), drift=reads.drift(ask, student) if student else (),
+        mistakes=reads.mistakes(ask, measured, whose), mistake_kinds=reads.mistake_kinds(ask, measured, whose),
+        tie_breakers=reads.tie_breakers(ask, measured), drift=reads.drift(ask, student) if student else (),
         spent=reads.spent(ask), timed=took, forecast=reads.forecast(ask, took), tables=_further(ask, there),
         status=next((row[0] for row in ask(STATUS)), ""),
     )  # fmt: skip

@@ -64,18 +64,18 @@ from categories left join (
     select category_id, count(*) as documents, avg(probability) as probability from facet_labels where facet = ? group by category_id
 ) as counted using (category_id) where categories.taxonomy_id = ? order by categories.position
 """
-KINDS = "select kind, count(*) from mistakes where evaluation_id = ? group by kind order by count(*) desc, kind"
+KINDS = "select kind, count(*) from mistakes where evaluation_id = ? and subject = ? group by kind order by count(*) desc, kind"
 MISTAKES = """
 select m.subject, m.kind, left(texts.text, ?), c.name, m.gold, m.probability, m.suspicion, m.evidence::varchar from mistakes m
 left join (select text_hash, arg_min(text, doc_id) as text from documents group by text_hash) as texts using (text_hash)
 left join categories c on c.category_id = m.category_id and c.taxonomy_id = (select value from current where key = 'taxonomy_id')
-where m.evaluation_id = ? order by m.rank, m.text_hash limit ?
+where m.evaluation_id = ? and m.subject = ? order by m.rank, m.text_hash limit ?
 """
 TIES = """
 select one.name, two.name, t.confusions, t.n, t.sentence from tie_breakers t
 join categories one on one.category_id = t.category_id and one.taxonomy_id = (select value from current where key = 'taxonomy_id')
 join categories two on two.category_id = t.other_id and two.taxonomy_id = (select value from current where key = 'taxonomy_id')
-where t.evaluation_id = ? order by t.confusions desc, one.name
+where t.evaluation_id = ? and t.sentence <> '' order by t.confusions desc, one.name
 """
 
 
@@ -183,14 +183,14 @@ def prompts(ask: Ask) -> list[Asked]:
     return [Asked(*row) for row in ask(PROMPTS)]
 
 
-def mistake_kinds(ask: Ask, evaluation_id: str) -> dict[str, int]:
-    """Count the mistakes by kind."""
-    return dict(ask(KINDS, [evaluation_id]))
+def mistake_kinds(ask: Ask, evaluation_id: str, subject: str) -> dict[str, int]:
+    """Count the mistakes of one subject by kind."""
+    return dict(ask(KINDS, [evaluation_id, subject]))
 
 
-def mistakes(ask: Ask, evaluation_id: str) -> list[Mistake]:
-    """Give the worst mistakes."""
-    return [Mistake(*[*row[:-1], row[-1] or ""]) for row in ask(MISTAKES, [LONGEST, evaluation_id, WORST])]
+def mistakes(ask: Ask, evaluation_id: str, subject: str) -> list[Mistake]:
+    """Give the worst mistakes of one subject."""
+    return [Mistake(*[*row[:-1], row[-1] or ""]) for row in ask(MISTAKES, [LONGEST, evaluation_id, subject, WORST])]
 
 
 def tie_breakers(ask: Ask, evaluation_id: str) -> list[TieBreaker]:
