@@ -12,6 +12,7 @@ from pipeline.ids import order_key, text_hash
 from pipeline.records import Taxonomy
 from pipeline.settings import JudgeSettings
 from pipeline.stages.asking import annotation_sample, current_taxonomy, first_annotator, is_held_out
+from pipeline.stages.reviews import people_of
 from pipeline.stages.session import Session
 
 __all__ = ["Docket", "Seat", "docket", "seats"]
@@ -145,8 +146,9 @@ class _Gathering:
 
 
 def peoples_answers(session: Session, present: Taxonomy) -> dict[str, str | None]:
-    """Give the category that people gave each text; None where they said that none fits."""
-    return session.store.human_labels(present.taxonomy_id)
+    """Give the category that people agreed on for each text, from sheets and from labels set by hand; None where they said that none fits."""
+    said = people_of(session.store, present).verdicts
+    return session.store.human_labels(present.taxonomy_id) | {text: one.category_id for text, one in said.items() if one.decided}
 
 
 def _placed(taxonomy_id: str, labels: Mapping[str, str | None]) -> dict[str, Placed]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import BudgetReachedError, ProjectError
-from pipeline.records import Evaluation
+from pipeline.evaluation import trust_words
+from pipeline.records import Annotator, Evaluation, Label
 from pipeline.serving.contract import Question
 from pipeline.settings import Project, load_project
 from pipeline.stages import Report, Session, run_stage
@@ -215,3 +216,22 @@ def test_money_needs_the_prices_of_judges_too(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="an engine has no prices"):
         load_project(write_project(tmp_path, engine=prices, budget={"money": 1.0}, evaluation={"judges": [{"model": "a"}]}))
     assert load_project(write_project(tmp_path, engine=prices, budget={"money": 1.0}, evaluation={"judges": [{"model": "a", **prices}]}))
+
+
+def test_a_judge_is_held_against_people_apart_from_gold(tmp_path: Path, folder: Path) -> None:
+    """People agree with the teacher but on every fourth text, of which they say that no category fits; the judge finds each label right."""
+    with opened(judged_project(tmp_path), folder, ScriptedChat(knowing_reply)) as session:
+        taxonomy, teacher = (session.store.current(key) or "" for key in ("taxonomy_id", "teacher_annotator_id"))
+        taught = session.store.labels(taxonomy, teacher)
+        person = Annotator("human:anna", "human", None, None, {})
+        said = [Label(one.text_hash, taxonomy, "human:anna", one.category_id if number % 4 else None, None) for number, one in enumerate(taught)]
+        session.store.save([person, *said])
+        judge(session)
+        found = {one.metric: one for one in figures(session) if one.subject == "judges" and one.slice == "people"}
+        words = trust_words(figures(session), "self-judged: scripted")
+        sampled = {text for text, *_ in rows_of(session, "text_hash")}
+    assert found["judge_kappa"].n >= 30
+    assert len(sampled) > 6, "more texts are judged than the sample, to see what the judge is worth"
+    assert (found["judge_kappa"].low or 0.0) <= 0.0
+    assert "no better than chance (kappa" in words
+    assert "gold labels" not in words
