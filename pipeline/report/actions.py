@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.records import Evaluation
 from pipeline.report.contents import Contents
-from pipeline.report.faults import errors_of, mixtures, worst_slice
+from pipeline.report.faults import errors_of, mixtures, part_name, worst_slice
 from pipeline.report.quality import Quality
 from pipeline.report.words import cut, per_cent
 
@@ -128,7 +128,7 @@ def _parts(contents: Contents) -> Iterator[Action]:
     worst = worst_slice(contents)
     if worst is not None:
         part, whole = worst
-        where = cut(part.slice.replace("=", " is "), NAME)
+        where = part_name(part.slice)
         lost = (whole.value - part.value) * part.n / max(1, whole.n)
         yield Action(
             f"read the documents where {where}", f"Read documents where {where}, and label some by hand: they are clearly worse than the rest.", lost

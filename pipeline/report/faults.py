@@ -9,7 +9,7 @@ from pipeline.report.contents import Confusion, Contents
 from pipeline.report.quality import quality
 from pipeline.report.words import cut, per_cent
 
-__all__ = ["Fault", "Mixture", "documents_of", "errors_of", "faults", "in_place", "mixtures", "paired", "worst_slice"]
+__all__ = ["Fault", "Mixture", "documents_of", "errors_of", "faults", "in_place", "mixtures", "paired", "part_name", "worst_slice"]
 
 NAME = 60  # characters of a name within a sentence
 MUCH_WORSE = "_much_worse"  # how the metric of a warning ends
@@ -43,6 +43,14 @@ class Mixture:
 def documents_of(count: int) -> str:
     """Write a number of documents."""
     return f"{count:,} document" if count == 1 else f"{count:,} documents"
+
+
+def part_name(slice_: str) -> str:
+    """Write a part of the corpus as the end of "where"."""
+    name, equals, value = slice_.partition("=")
+    if name.endswith(("<", ">")):
+        return cut(slice_, NAME)
+    return cut(f"{'the ' if name == 'label' else ''}{name} is {value}" if equals else slice_, NAME)
 
 
 def paired(contents: Contents) -> dict[str, str]:
@@ -124,7 +132,7 @@ def _of_parts(contents: Contents) -> Iterator[Fault]:
     worst = worst_slice(contents)
     if worst is not None:
         part, whole = worst
-        said = f"where {cut(part.slice.replace('=', ' is '), NAME)} ({per_cent(part.value)} of {part.n:,} against {per_cent(whole.value)})"
+        said = f"where {part_name(part.slice)} ({per_cent(part.value)} of {part.n:,} against {per_cent(whole.value)})"
         yield Fault("slice", said, round(part.n * (1 - part.value)), 0.0, (part.slice,))
 
 

@@ -76,6 +76,8 @@ def _quality(contents: Contents, found: Quality | None) -> str:
         return f"{opening}, and nobody has checked whether the labels are right{more}."
     figure = found.figure
     said = MEASURED.get(figure.metric, "are right on {value} of {n} documents").format(value=interval(figure), n=f"{figure.n:,}")
+    if figure.n > labelled and contents.unlabelled.get("waiting"):
+        said += ", those that wait for a label counted as wrong,"
     judge = "" if figure.metric == "accuracy" and found.by == "gold" else f" by {_judge(found)}"
     unchecked = "" if found.by in {"gold", "people"} else ", which nobody has checked"
     return f"{opening}; the labels{_whose(figure.subject)} {said}{judge}{unchecked}, {_against(found)}."

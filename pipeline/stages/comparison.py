@@ -12,6 +12,7 @@ from pipeline.store import Store
 
 __all__ = ["Comparison", "Difference", "FigurePair", "hold_together"]
 
+NOT_KEPT = "(not known)"  # of evaluations of before runs were noted, and of what a side has none of
 MOST = 100_000  # documents of which students are compared, in the seeded order
 
 
@@ -79,7 +80,7 @@ def _differences(before: Side, after: Side, figures: Sequence[FigurePair]) -> It
     ids = (("taxonomy", "taxonomy_id"), ("labels by", "annotator_id"), ("student", "classifier_id"), ("evaluation", "evaluation_id"))
     for what, key in ids:
         if getattr(before, key) != getattr(after, key):
-            yield Difference(what, getattr(before, key), getattr(after, key))
+            yield Difference(what, getattr(before, key) or NOT_KEPT, getattr(after, key) or NOT_KEPT)
     for what, one, two in (("model", before.models, after.models), ("prompt", before.prompts, after.prompts)):
         for name in sorted({*(one or {}), *(two or {})}) if one is not None and two is not None else ():
             if (one or {}).get(name) != (two or {}).get(name):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pipeline.records import Evaluation
 from pipeline.report import Confusion, Contents, TieBreaker, verdict
 from pipeline.report.actions import WIDTH, needed
+from pipeline.report.faults import part_name
 from pipeline.report.quality import quality
 from tests.reported import NUTRITION, contents, figure
 
@@ -125,6 +126,20 @@ def test_a_part_is_named_only_where_the_evaluation_warns_of_it() -> None:
     warning = figure(-0.35, -0.45, -0.25, slice_="language=de", n=80, metric="exact_accuracy_much_worse")
     for figures, named in ((part, warning), True), ((part,), False), ((part, replace(warning, subject="teacher")), False):
         assert ("where language is de (60.0 % of 80 against 90.0 %)" in verdict(contents(figure(0.9, 0.86, 0.93), *figures)).failure) is named
+
+
+@pytest.mark.parametrize(
+    ("slice_", "said"),
+    [("language=de", "language is de"), ("label=rare", "the label is rare"), ("words<=5", "words<=5"), ("words 6 to 9", "words 6 to 9")],
+)
+def test_a_part_is_named_as_one_says_it(slice_: str, said: str) -> None:
+    assert part_name(slice_) == said
+
+
+def test_documents_that_wait_are_said_to_count_as_wrong() -> None:
+    waiting = contents(figure(0.1, 0.05, 0.15, n=400), labelled_by={"student": 86}, unlabelled={"waiting": 914})
+    assert "of 400 documents, those that wait for a label counted as wrong, by known labels" in verdict(waiting).quality
+    assert "counted as wrong" not in verdict(contents(figure(0.1, 0.05, 0.15, n=400), unlabelled={"waiting": 2})).quality
 
 
 def test_without_anything_to_go_by_nothing_is_said_to_fail() -> None:
