@@ -47,9 +47,10 @@ def documents_of(count: int) -> str:
 
 def part_name(slice_: str) -> str:
     """Write a part of the corpus as the end of "where"."""
+    for sign, said in (("words<=", "at most "), ("words>", "more than "), ("words ", "")):
+        if slice_.startswith(sign):
+            return f"a document has {said}{slice_.removeprefix(sign)} words"
     name, equals, value = slice_.partition("=")
-    if name.endswith(("<", ">")):
-        return cut(slice_, NAME)
     return cut(f"{'the ' if name == 'label' else ''}{name} is {value}" if equals else slice_, NAME)
 
 

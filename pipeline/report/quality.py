@@ -20,7 +20,7 @@ WHOLE = ("people", "all", "held_out", "sample", "gold labels", "people unseen", 
 class Quality:
     """The figure that tells most, who checked it (gold, people, judge or estimate), and the best baseline.
 
-    `beside` is the same labels by the measure of the baseline, where that knows no other.
+    The best baseline is that which the labels are least ahead of, by exact names or by matching. `beside` is the same labels by its measure.
     """
 
     figure: Evaluation
@@ -44,6 +44,8 @@ class Quality:
         """Say whether it is shown to be worse than the best baseline."""
         if self.baseline is None or self.better:
             return False
+        if self.gain is not None and self.gain.high is not None:
+            return self.gain.high < 0
         high, low = (self.beside or self.figure).high, self.baseline.low
         return high is not None and low is not None and high < low
 
@@ -83,12 +85,22 @@ def main_slice(figures: Sequence[Evaluation]) -> Evaluation | None:
 def quality(contents: Contents) -> Quality | None:
     """Find the figure that tells most of how good the labels are; None where nothing does."""
     for figure, by in _candidates(contents, labeller(contents)):
-        beside = figure
-        baseline = _best_baseline(contents.figures, figure)
-        if baseline is None and (matched := _matched(contents.figures, figure)) is not None:
-            beside, baseline = matched, _best_baseline(contents.figures, matched)
-        return Quality(figure, by, baseline, beside, _gain(contents.figures, figure, baseline))
+        held = [_against(contents.figures, one) for one in (figure, _matched(contents.figures, figure)) if one is not None]
+        worst = min((one for one in held if one is not None), key=_margin, default=None)
+        beside, baseline, gain = worst or (figure, None, None)
+        return Quality(figure, by, baseline, beside, gain)
     return None
+
+
+def _against(figures: Sequence[Evaluation], figure: Evaluation) -> tuple[Evaluation, Evaluation, Evaluation | None] | None:
+    """Give a figure with the best baseline by the same measure, and the gain over it; None where there is none."""
+    baseline = _best_baseline(figures, figure)
+    return None if baseline is None else (figure, baseline, _gain(figures, figure, baseline))
+
+
+def _margin(held: tuple[Evaluation, Evaluation, Evaluation | None]) -> float:
+    """Say how far the labels are ahead of a baseline, by its own measure: the baseline that comes nearest is the best one."""
+    return held[0].value - held[1].value
 
 
 def _matched(figures: Sequence[Evaluation], figure: Evaluation) -> Evaluation | None:
@@ -121,9 +133,7 @@ def _best_baseline(figures: Sequence[Evaluation], figure: Evaluation) -> Evaluat
     return max(same, key=lambda one: one.value, default=None)
 
 
-def _gain(figures: Sequence[Evaluation], figure: Evaluation, baseline: Evaluation | None) -> Evaluation | None:
-    if baseline is None:
-        return None
+def _gain(figures: Sequence[Evaluation], figure: Evaluation, baseline: Evaluation) -> Evaluation | None:
     wanted = f"gain_over_{baseline.subject}"
     found = [one for one in figures if one.subject == figure.subject and one.metric == wanted and one.slice == figure.slice]
     return found[0] if found else None

@@ -90,6 +90,18 @@ def test_a_baseline_without_names_is_held_against_the_same_labels_by_matching() 
     assert "better than the best baseline (k-means, named: 90.0 % (88.0 to 92.0) against 95.0 % (93.0 to 97.0) by accuracy, matched)" in said
 
 
+def test_the_best_baseline_is_the_one_that_comes_nearest_by_whatever_measure() -> None:
+    found = (
+        figure(0.77, 0.74, 0.8), figure(0.16, 0.14, 0.19, subject="random"), figure(0.79, 0.76, 0.81, **MATCHED),
+        figure(0.9, 0.88, 0.92, subject="baseline", **MATCHED), figure(0.17, 0.15, 0.2, subject="random", **MATCHED),
+        figure(-0.12, -0.14, -0.09, metric="gain_over_baseline"), figure(0.6, 0.57, 0.64, metric="gain_over_random"),
+    )  # fmt: skip
+    said = verdict(contents(*found))
+    assert "worse than the best baseline (k-means, named: 90.0 % (88.0 to 92.0) against 79.0 %" in said.quality
+    assert [light.word for light in said.lights] == ["with care", "with care", "no"]
+    assert said.actions[0].short == "try a larger model, since a baseline does as well"
+
+
 def test_people_and_gold_go_before_a_judge_and_that_before_an_estimate() -> None:
     estimate = figure(0.9, 0.8, 0.95, metric="estimated_accuracy", judge="agreement")
     judged = figure(0.8, 0.7, 0.9, metric="judged_accuracy_random", judge="big@2")
@@ -130,7 +142,12 @@ def test_a_part_is_named_only_where_the_evaluation_warns_of_it() -> None:
 
 @pytest.mark.parametrize(
     ("slice_", "said"),
-    [("language=de", "language is de"), ("label=rare", "the label is rare"), ("words<=5", "words<=5"), ("words 6 to 9", "words 6 to 9")],
+    [
+        ("language=de", "language is de"),
+        ("label=rare", "the label is rare"),
+        ("words<=5", "a document has at most 5 words"),
+        ("words 6 to 9", "a document has 6 to 9 words"),
+    ],
 )
 def test_a_part_is_named_as_one_says_it(slice_: str, said: str) -> None:
     assert part_name(slice_) == said
