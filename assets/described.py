@@ -16,8 +16,8 @@ MAIN_TABLE: Mapping[str, str] = {
     "documents": "documents", "embeddings": "embeddings", "facets": "facets", "summaries": "summaries", "generated_taxonomy": "categories",
     "updated_taxonomy": "categories", "reviewed_taxonomy": "categories", "selected_taxonomy": "categories", "taxonomy": "categories",
     "annotations": "labels", "labels": "labels", "written_examples": "written_examples", "classifier": "classifiers",
-    "predictions": "predictions", "cascade": "thresholds", "baseline": "categories", "judgements": "judgements",
-    "evaluation": "evaluations", "mistakes": "mistakes", "report": "reports",
+    "predictions": "predictions", "cascade": "thresholds", "definition_checks": "definition_checks", "repeated_labels": "labels",
+    "baseline": "categories", "judgements": "judgements", "evaluation": "evaluations", "mistakes": "mistakes", "report": "reports",
 }  # fmt: skip
 Lineage = Mapping[str, tuple[tuple[str, str], ...]]  # column: (stage, column of its table), ...
 BY_TEXT: Lineage = {"text_hash": (("documents", "text_hash"),)}
@@ -60,6 +60,11 @@ LINEAGE: Mapping[str, Lineage] = {
         "taxonomy_id": (("taxonomy", "taxonomy_id"),), "annotator_id": (("predictions", "classifier_id"),),
         "threshold": (("predictions", "probability"), ("annotations", "category_id")),
     },
+    "definition_checks": {
+        **BY_TEXT, "taxonomy_id": (("taxonomy", "taxonomy_id"),), "category_id": (("taxonomy", "category_id"),),
+        "answer": (("taxonomy", "description"), ("documents", "text")), "probability": (("taxonomy", "description"), ("documents", "text")),
+    },
+    "repeated_labels": {"text_hash": (("annotations", "text_hash"),), **LABEL},
     "baseline": {"members": (("embeddings", "text_hash"), ("embeddings", "vector")), "name": (("documents", "text"),)},
     "judgements": {
         **BY_TEXT, "category_id": (("labels", "category_id"), ("predictions", "category_id"), ("baseline", "category_id")),
@@ -69,6 +74,7 @@ LINEAGE: Mapping[str, Lineage] = {
     "evaluation": {
         "value": (
             ("predictions", "category_id"), ("labels", "category_id"), ("documents", "gold"), ("baseline", "members"), ("judgements", "verdict"),
+            ("definition_checks", "answer"), ("repeated_labels", "category_id"),
         ),
     },
     "mistakes": {

@@ -20,7 +20,10 @@ from pipeline.store import Store
 __all__ = ["project_jobs", "project_schedules", "project_sensors"]
 
 LABEL = ("documents", "embeddings", "annotations", "labels", "predictions")
-EVALUATE = ("written_examples", "classifier", "predictions", "cascade", "baseline", "evaluation", "mistakes", "report")
+EVALUATE = (
+    "written_examples", "classifier", "predictions", "cascade", "definition_checks", "repeated_labels", "baseline", "evaluation", "mistakes",
+    "report",
+)  # fmt: skip
 LOOK_SECONDS = 15
 
 

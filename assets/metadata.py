@@ -29,12 +29,14 @@ from pipeline.stages.past import failed_calls, failure_kinds, learning_points, p
 from pipeline.stages.plan import plan
 from pipeline.stages.report import REPORT, latest_confusions, read_contents
 from pipeline.stages.student_history import find_student, latest_decision, student_details
+from pipeline.stages.taxonomy_findings import definition_table, finding_table, flip_table
 from pipeline.store.mistake_rows import confused_pair_rows, mistake_rows
 
 __all__ = ["describe", "described_plan"]
 
 BAR = 24  # characters of the longest bar
 PARTS_SHOWN, RUNS_SHOWN, WORST_SHOWN = 31, 10, 20
+FIGURES = ["metric", "slice", "value", "low", "high", "n", "judge"]
 JUDGED = """
 select d.text, c.name as label, coalesce(o.name, j.other_id) as other, j.question, j.place, j.verdict, j.probability, j.model
 from judgements j join (select text_hash, any_value(text) as text from documents where active group by text_hash) d using (text_hash)
@@ -180,6 +182,24 @@ def _parts(session: Session) -> dict[str, Any]:
     return {"partitions": as_table(list(columns), rows), "partition_picture": as_picture("partitions", drawn)}
 
 
+def _definitions(session: Session) -> dict[str, Any]:
+    """Show how each category's definition does by itself, and the figures of the taxonomy, for each facet."""
+    shown: dict[str, Any] = {}
+    for facet in session.project.facet_names:
+        view, of_facet = session.view(facet), "" if facet == MAIN else f"_of_{facet}"
+        rows = definition_table(view)
+        shown |= {f"definitions{of_facet}": as_table(list(rows[0]), rows)} if rows else {}
+        figures = finding_table(view)
+        shown |= {f"figures{of_facet}": as_table(FIGURES, figures)} if figures else {}
+    return shown
+
+
+def _flips(session: Session) -> dict[str, Any]:
+    """Show how often labels come out otherwise, by how they were asked again."""
+    rows = [row for facet in session.project.facet_names for row in flip_table(session.view(facet))]
+    return {"flips": as_table(FIGURES, rows)} if rows else {}
+
+
 def _evaluation(session: Session) -> dict[str, Any]:
     figures = as_table(["subject", "metric", "slice", "value", "low", "high", "n", "judge"], evaluation_table(session.store))
     points = curve_points(session.store)
@@ -243,6 +263,8 @@ SHOWN: Mapping[str, Callable[[Session], dict[str, Any]]] = {
     "written_examples": _examples,
     "classifier": _student,
     "predictions": _labelled,
+    "definition_checks": _definitions,
+    "repeated_labels": _flips,
     "judgements": _judged,
     "evaluation": _evaluation,
     "mistakes": _mistakes,

@@ -38,7 +38,7 @@ __all__ = [
 
 T = TypeVar("T")
 Vector = Sequence[float]
-AnnotatorKind = Literal["llm", "teacher", "human", "rule", "vote", "shared"]
+AnnotatorKind = Literal["llm", "teacher", "human", "rule", "vote", "shared", "repeat", "checker"]
 AbstainReason = Literal["none_fits", "unsure"]
 ChangeKind = Literal["add", "rename", "merge", "split", "drop", "move"]
 FacetSource = Literal["user", "generator", "use_case"]

@@ -21,6 +21,7 @@ LAYERS = {
         "records",
         "call_records",
         "trust_records",
+        "check_records",
         "history_records",
         "mistake_records",
         "student_records",

@@ -65,6 +65,8 @@ def knowing_reply(question: Question) -> str:
     topic = topic_of(text)
     if isinstance(question.form, Choice):
         options = question.form.options
+        if question.purpose == "definition":
+            return "yes" if topic and topic == topic_of(question.messages[-1].content.removeprefix("Description: ").partition(":")[0]) else "no"
         if set(options) == {"yes", "no"}:
             return "yes" if topic else "no"
         fitting = [option for option in options if topic and topic_of(option) == topic]

@@ -12,11 +12,13 @@ from pipeline.errors import BudgetReachedError, LinnaeusError
 from pipeline.stages.annotations import annotations
 from pipeline.stages.cascade import cascade
 from pipeline.stages.corpus import documents, embeddings
+from pipeline.stages.definition_checks import definition_checks
 from pipeline.stages.evaluation import baseline, evaluation
 from pipeline.stages.exam import check_role
 from pipeline.stages.judgements import judgements
 from pipeline.stages.labels import labels
 from pipeline.stages.mistakes import mistakes
+from pipeline.stages.repeated_labels import repeated_labels
 from pipeline.stages.report import report
 from pipeline.stages.session import ROLE_OF, Progress, Quiet, Report, Session, new_run_id, open_session, opening_sessions, project_state, state_folder
 from pipeline.stages.students import classifier, load_current_student, predictions
@@ -61,9 +63,11 @@ STAGES: Mapping[str, tuple[Callable[[Session], tuple[int, int]], tuple[str, ...]
     "classifier": (classifier, ("labels", "written_examples", "embeddings")),
     "predictions": (predictions, ("classifier", "embeddings")),
     "cascade": (cascade, ("predictions",)),
+    "definition_checks": (definition_checks, ("labels", "embeddings")),
+    "repeated_labels": (repeated_labels, ("annotations",)),
     "baseline": (baseline, ("labels", "embeddings")),
     "judgements": (judgements, ("cascade", "baseline")),
-    "evaluation": (evaluation, ("cascade", "baseline", "judgements")),
+    "evaluation": (evaluation, ("cascade", "definition_checks", "repeated_labels", "baseline", "judgements")),
     "mistakes": (mistakes, ("evaluation",)),
     "report": (report, ("evaluation", "mistakes")),
 }

@@ -11,7 +11,7 @@ from pipeline.stages.selection import active_batches
 from pipeline.stages.session import Session
 from pipeline.stages.trial import try_demonstrations
 
-__all__ = ["annotations", "expected_calls"]
+__all__ = ["annotations", "expected_calls", "reordered_count"]
 
 MOST_REORDERED = 100
 UNSURE_SHARE = 0.3  # of the documents, as a plan takes it to be
@@ -36,8 +36,13 @@ def annotations(session: Session) -> tuple[int, int]:
 def expected_calls(session: Session, count: int) -> int:
     """Say how many questions so many documents take beside the first of each: in another order, as votes, for evidence."""
     wanted = session.project.annotation
-    asked = _reordered(session, count) + round(UNSURE_SHARE * count * wanted.votes)
+    asked = reordered_count(session, count) + round(UNSURE_SHARE * count * wanted.votes)
     return asked + count * (wanted.evidence + wanted.rationale * wanted.evidence)
+
+
+def reordered_count(session: Session, count: int) -> int:
+    """Say how many of so many documents are asked with the categories in reverse as well: the first of the sample."""
+    return min(MOST_REORDERED, int(session.project.annotation.reordered * count))
 
 
 def _first_answers(session: Session, present: Taxonomy, annotator: Annotator, manner: Manner) -> int:
@@ -55,7 +60,7 @@ def _first_answers(session: Session, present: Taxonomy, annotator: Annotator, ma
 def _votes(session: Session, present: Taxonomy, annotator: Annotator, wanted: Sequence[str]) -> int:
     made = 0
     for number, (voter, manner) in enumerate(vote_annotators(session, present)):
-        reordered = wanted[: _reordered(session, len(wanted))] if number == 0 else []
+        reordered = wanted[: reordered_count(session, len(wanted))] if number == 0 else []
         unsure = _unsure(session, present, annotator, wanted) if number < session.project.annotation.votes else []
         if heard := list(dict.fromkeys([*reordered, *unsure])):
             session.store.save([voter])
@@ -78,10 +83,6 @@ def _unsure(session: Session, present: Taxonomy, annotator: Annotator, wanted: S
     labels = given_labels(session, present, annotator, wanted)
     categories = [category.category_id for category in present.leaves]
     return unsure_texts(labels, categories=categories, below=session.project.annotation.unsure)
-
-
-def _reordered(session: Session, count: int) -> int:
-    return min(MOST_REORDERED, int(session.project.annotation.reordered * count))
 
 
 def _evidence(session: Session, present: Taxonomy, annotator: Annotator, wanted: Sequence[str]) -> int:

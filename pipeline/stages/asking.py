@@ -21,6 +21,7 @@ __all__ = [
     "ask",
     "current_taxonomy",
     "first_annotator",
+    "fresh_sample",
     "given_labels",
     "in_scope",
     "is_held_out",
@@ -45,14 +46,20 @@ def annotation_sample(session: Session) -> list[Document]:
 
 
 def _chosen(session: Session) -> list[Document]:
-    taxonomy, wanted = session.project.taxonomy.sample, session.project.annotation.sample
+    wanted = session.project.annotation.sample
     if session.project.annotation.selection == "active":
         present = current_taxonomy(session)
         asked = asked_texts(session, present, first_annotator(session, present)[0])
         pool, held = pool_of(session)
         return session.store.texts([*held, *(text for text in pool if text in asked)])
-    fresh = session.store.sample_texts(first=wanted, skip=taxonomy)
-    return fresh + session.store.sample_texts(first=min(wanted - len(fresh), taxonomy)) if len(fresh) < wanted else fresh
+    return fresh_sample(session, wanted)
+
+
+def fresh_sample(session: Session, wanted: int) -> list[Document]:
+    """Give the first documents of the seeded order that the taxonomy did not come from, and after these, where there are too few, the others."""
+    sampled = session.project.taxonomy.sample
+    fresh = session.store.sample_texts(first=wanted, skip=sampled)
+    return fresh + session.store.sample_texts(first=min(wanted - len(fresh), sampled)) if len(fresh) < wanted else fresh
 
 
 def in_scope(session: Session, documents: Sequence[Document]) -> list[str]:

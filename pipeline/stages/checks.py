@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipeline.stages import PER_FACET, figure_checks, row_checks
+from pipeline.stages import PER_FACET, figure_checks, row_checks, taxonomy_checks
 from pipeline.stages.check_rules import Finding, Rule
 from pipeline.stages.drift_checks import DRIFT_CHECKS
 from pipeline.stages.judgement_checks import JUDGEMENT_CHECKS
@@ -120,6 +120,23 @@ CHECKS: Mapping[str, tuple[Rule, ...]] = {
         Rule(
             "promise_is_kept", "Where an accuracy is promised, some of the student's labels keep it.",
             "Raise annotation.promise.checks, or promise a lower accuracy.", figure_checks.promise_is_kept,
+        ),
+    ),
+    "definition_checks": (
+        Rule(
+            "few_gaps", "Some definition fits all but at most {gap} of the documents.",
+            "The taxonomy lacks something, or a definition is too narrow: read the documents that none fits (docs/how-to/judge-a-taxonomy.md).",
+            taxonomy_checks.few_gaps,
+        ),
+        Rule(
+            "little_overlap", "Several definitions fit at most {overlap} of the documents.",
+            "Tell the categories apart in their descriptions, or merge them: linnaeus taxonomy export, then apply.", taxonomy_checks.little_overlap,
+        ),
+    ),
+    "repeated_labels": (
+        Rule(
+            "labels_hold", "At most {flipped} of the labels come out otherwise when asked again.",
+            "Ask for votes (annotation.votes), or take a larger model: what flips is a guess.", taxonomy_checks.labels_hold,
         ),
     ),
     "baseline": (

@@ -12,11 +12,12 @@ from pipeline.stages.people import people_findings
 from pipeline.stages.rivals import made_rivals
 from pipeline.stages.session import Session
 from pipeline.stages.summaries import sampled_summaries
+from pipeline.stages.taxonomy_findings import taxonomy_findings
 
 __all__ = ["FINDINGS", "gather_judged"]
 
 # What is found from rows of its own; each gives its figures, and none where it has no rows.
-FINDINGS: Sequence[Callable[[Session], Sequence[Finding]]] = (people_findings, judged_findings)
+FINDINGS: Sequence[Callable[[Session], Sequence[Finding]]] = (people_findings, judged_findings, taxonomy_findings)
 
 
 def gather_judged(session: Session) -> Judged:

@@ -25,6 +25,7 @@ STAGES_OF = {
     "select": "selected_taxonomy", "describe": "taxonomy", "annotate": "annotations", "write": "written_examples", "baseline": "baseline",
     "judgement": "judgements",
     "tie_break": "mistakes",
+    "definition": "definition_checks",
 }  # fmt: skip
 FEWEST = 5  # calls from which they say anything of others
 

@@ -14,12 +14,11 @@ from pipeline.records import Document
 from pipeline.stages.annotations import expected_calls
 from pipeline.stages.asking import annotation_sample, current_taxonomy
 from pipeline.stages.candidates import candidate_numbers, minibatch_starts
-from pipeline.stages.judgements import expected_questions, missing_judgements
 from pipeline.stages.kept import kept_taxonomy
 from pipeline.stages.lengths import Lengths, measure_lengths
-from pipeline.stages.mistakes import confusions_to_ask
 from pipeline.stages.overview import plan_comparison
 from pipeline.stages.pace import TURN, Pace, Shape, characters_a_token
+from pipeline.stages.plan_counts import Count, expected_alone, judged_counts, missing_alone, ties
 from pipeline.stages.probe import AskingStage, Probe, pending_of, run_probe, unanswered
 from pipeline.stages.rivals import untold_texts
 from pipeline.stages.session import ROLE_OF, Session
@@ -34,13 +33,13 @@ NAMED_TEXT, CLUSTER_TEXT = 6, 10  # texts shown of each group, and of each clust
 CATEGORY = 70  # characters of a category's line, where the taxonomy is not known yet
 ASKING = (
     "facets", "summaries", "generated_taxonomy", "updated_taxonomy", "reviewed_taxonomy", "selected_taxonomy", "taxonomy", "annotations",
-    "written_examples", "baseline", "judgements", "mistakes",
+    "written_examples", "definition_checks", "repeated_labels", "baseline", "judgements", "mistakes",
 )  # fmt: skip
 RARE_SHARE = 0.25  # of the categories, that have few labels, where there are no labels yet
 WRITTEN = "each is written, then labelled; "
-JUDGED = "about {} questions a document and judge; "
 BEYOND = "one question a document, and some in another order or as votes; "
 CARD_QUESTIONS = 6  # about one category
+CHECKS_EACH = 12  # questions about one definition, whose prompts begin alike
 # Rows a second of what asks no model, where no run has told.
 ASSUMED = {"documents": 20_000.0, "embeddings": 300.0, "classifier": 0.12}
 
@@ -66,15 +65,6 @@ class Plan:
     caps: tuple[Cap, ...]
     last: tuple[dict[str, object], ...]
     lengths: Lengths | None = None
-
-
-@dataclass(frozen=True)
-class _Count:
-    """The rows that a stage is to make, the questions that this takes, and how that is known."""
-
-    rows: int
-    calls: int
-    note: str = ""
 
 
 def plan(session: Session, *, probing: bool = True) -> Plan:
@@ -110,7 +100,7 @@ def _documents(session: Session) -> tuple[list[Document], int, str]:
     return looked, total, "counted from the corpus, duplicates included; "
 
 
-def _counts(session: Session, total: int) -> dict[str, _Count]:
+def _counts(session: Session, total: int) -> dict[str, Count]:
     """Count the questions of each stage that asks a model."""
     project, kept = session.project, kept_taxonomy(session)
     sample, wanted = min(total, project.taxonomy.sample), min(total, project.annotation.sample)
@@ -119,15 +109,16 @@ def _counts(session: Session, total: int) -> dict[str, _Count]:
         sampled = [document.text_hash for document in annotation_sample(session)]
         labels = _missing(session, "annotations", sampled)
         if labels.rows and (more := expected_calls(session, labels.rows)):
-            labels = _Count(labels.rows, labels.calls + more, labels.note + BEYOND)
+            labels = Count(labels.rows, labels.calls + more, labels.note + BEYOND)
         clusters = len(kept.categories) if compared and session.store.current("baseline_id") is None else 0
         untold = len(untold_texts(session)) if compared else 0
-        return dict.fromkeys(ASKING, _Count(0, 0)) | {
+        return dict.fromkeys(ASKING, Count(0, 0)) | {
             "annotations": labels,
             "written_examples": _written(session, labels.rows),
-            "baseline": _Count(clusters + untold, clusters + untold),
-            "mistakes": _ties(session),
-            "judgements": _judged(session, wanted, unlabelled=labels.rows),
+            **missing_alone(session),
+            "baseline": Count(clusters + untold, clusters + untold),
+            "mistakes": ties(session),
+            "judgements": judged_counts(session, wanted, unlabelled=labels.rows),
         }
     size, passes, facets = _most_categories(session, total), len(candidate_numbers(session)), len(project.facet_names)
     starts = minibatch_starts(session, sample)
@@ -136,29 +127,24 @@ def _counts(session: Session, total: int) -> dict[str, _Count]:
     unwritten, more = _unwritten(session), expected_calls(session, wanted)
     told = min(wanted, project.evaluation.told_sample)
     return {
-        "facets": _Count(unwritten, unwritten, "one question a facet, and more where its examples are no kinds; "),
-        "summaries": _missing(session, "summaries", hashes) if hashes and not unwritten else _Count(sample, sample),
-        "generated_taxonomy": _Count(passes * facets, names, "one question a group, and more where a name is refused; "),
-        "updated_taxonomy": _Count(
+        "facets": Count(unwritten, unwritten, "one question a facet, and more where its examples are no kinds; "),
+        "summaries": _missing(session, "summaries", hashes) if hashes and not unwritten else Count(sample, sample),
+        "generated_taxonomy": Count(passes * facets, names, "one question a group, and more where a name is refused; "),
+        "updated_taxonomy": Count(
             passes * facets * (len(starts) - 1), passes * facets * later, "at most one question a document after the first minibatch; "
         ),
-        "reviewed_taxonomy": _Count(passes * facets, names // 4, "some names asked again; "),
-        "selected_taxonomy": _Count(facets, judged if passes > 1 else 0, "one question a document and candidate, and the judge's; "),
-        "taxonomy": _Count(facets, CARD_QUESTIONS * size * facets if project.taxonomy.cards else 0, f"about {CARD_QUESTIONS} questions a category; "),
-        "annotations": _Count(wanted * facets, round((wanted + more) * facets * _windows(session)), BEYOND if more else ""),
+        "reviewed_taxonomy": Count(passes * facets, names // 4, "some names asked again; "),
+        "selected_taxonomy": Count(facets, judged if passes > 1 else 0, "one question a document and candidate, and the judge's; "),
+        "taxonomy": Count(facets, CARD_QUESTIONS * size * facets if project.taxonomy.cards else 0, f"about {CARD_QUESTIONS} questions a category; "),
+        "annotations": Count(wanted * facets, round((wanted + more) * facets * _windows(session)), BEYOND if more else ""),
         "written_examples": _expected_examples(session, size * facets),
-        "baseline": _Count(size + told, size + told, "one question a category, as many as there are groups, and one a document with the gold names; ")
+        **expected_alone(project, size, documents=total, labelled=wanted, facets=facets),
+        "baseline": Count(size + told, size + told, "one question a category, as many as there are groups, and one a document with the gold names; ")
         if compared
-        else _Count(0, 0),
-        "mistakes": _ties(session),
-        "judgements": _judged(session, wanted, unlabelled=wanted),
+        else Count(0, 0),
+        "mistakes": ties(session),
+        "judgements": judged_counts(session, wanted, unlabelled=wanted),
     }
-
-
-def _ties(session: Session) -> _Count:
-    """Count the confused pairs that a tie-breaker may be asked for."""
-    pairs = confusions_to_ask(session)
-    return _Count(pairs, pairs, "one question a confused pair at most; ") if pairs else _Count(0, 0)
 
 
 def _windows(session: Session) -> float:
@@ -167,36 +153,26 @@ def _windows(session: Session) -> float:
     return sum(len(windows_of(one.text, session.project.annotation)[0]) for one in texts) / len(texts) if texts else 1.0
 
 
-def _missing(session: Session, stage: AskingStage, hashes: list[str]) -> _Count:
+def _missing(session: Session, stage: AskingStage, hashes: list[str]) -> Count:
     pending = pending_of(session, stage, hashes)
     calls = unanswered(session, stage, pending)
-    return _Count(len(pending), calls, f"{len(pending) - calls} of {len(pending)} answers are in the ledger; " if calls < len(pending) else "")
+    return Count(len(pending), calls, f"{len(pending) - calls} of {len(pending)} answers are in the ledger; " if calls < len(pending) else "")
 
 
-def _written(session: Session, unlabelled: int) -> _Count:
+def _written(session: Session, unlabelled: int) -> Count:
     """Count the examples of rare categories that are missing: exactly where all labels are there."""
     if not session.project.rare.written:
-        return _Count(0, 0)
+        return Count(0, 0)
     if unlabelled or not session.store.current("teacher_annotator_id"):
         return _expected_examples(session, len(current_taxonomy(session).leaves))
     unwritten, unjudged = missing_examples(session)
-    return _Count(unwritten + unjudged, 2 * unwritten + unjudged, WRITTEN)
+    return Count(unwritten + unjudged, 2 * unwritten + unjudged, WRITTEN)
 
 
-def _judged(session: Session, documents: int, *, unlabelled: int) -> _Count:
-    """Count the questions to judges: exactly where all labels are there, else those about as many documents as are to be judged."""
-    if not unlabelled and session.store.current("teacher_annotator_id"):
-        missing = sum(missing_judgements(session).values())
-        return _Count(missing, missing)
-    wanted, each = session.project.evaluation, expected_questions(session.project)
-    count = min(documents, wanted.judge_sample) * each * max(1, len(wanted.judges))
-    return _Count(count, count, JUDGED.format(each)) if count else _Count(0, 0)
-
-
-def _expected_examples(session: Session, categories: int) -> _Count:
+def _expected_examples(session: Session, categories: int) -> Count:
     """Guess how many examples of rare categories there will be."""
     count = session.project.rare.written * round(RARE_SHARE * categories)
-    return _Count(count, 2 * count, f"{WRITTEN}{RARE_SHARE:.0%} of the categories taken as rare; ") if count else _Count(0, 0)
+    return Count(count, 2 * count, f"{WRITTEN}{RARE_SHARE:.0%} of the categories taken as rare; ") if count else Count(0, 0)
 
 
 def _unwritten(session: Session) -> int:
@@ -235,6 +211,8 @@ def _shapes(session: Session, looked: list[Document], total: int, per_token: flo
         "annotations": Shape(options, FRAME + length, 3.0),
         "written_examples": Shape(fixed("example"), FRAME + 8 * min(length, 40.0), min(length, 60.0)),
         "judgements": Shape(fixed("judge_label"), FRAME + 2 * CATEGORY / per_token + length, 3.0),
+        "definition_checks": Shape(fixed("definition_check"), FRAME + length + fixed("definition_check") / CHECKS_EACH, 1.0),
+        "repeated_labels": Shape(options, FRAME + length, 3.0),
         "mistakes": Shape(fixed("tie_break"), FRAME + 4 * min(length, 60.0), 40.0),
         "baseline": Shape(fixed("name_cluster"), FRAME + CLUSTER_TEXT * min(length, 60.0), 40.0),
     }
@@ -254,7 +232,7 @@ def _unasked(session: Session, stage: str, rows: int, note: str = "") -> Planned
     return PlannedStage(session.run_id, stage, rows, 0, 0, 0, rows / rate, note=note + ground)
 
 
-def _asked(session: Session, stage: str, count: _Count, pace: Pace) -> PlannedStage:
+def _asked(session: Session, stage: str, count: Count, pace: Pace) -> PlannedStage:
     """Plan a stage that asks a model, or several judges in equal parts."""
     judges = session.project.evaluation.judges if stage == "judgements" else ()
     engines = judges or (session.project.engine_of(ROLE_OF[stage]),)

@@ -26,8 +26,8 @@ __all__ = ["ROLE_OF", "Progress", "Quiet", "Report", "Session", "new_run_id", "o
 ROLE_OF: Mapping[str, Role] = {
     "facets": "generator", "summaries": "generator", "generated_taxonomy": "generator", "updated_taxonomy": "generator",
     "reviewed_taxonomy": "generator", "selected_taxonomy": "generator", "taxonomy": "generator", "annotations": "annotator",
-    "written_examples": "generator", "cascade": "annotator", "baseline": "generator", "judgements": "annotator",
-    "mistakes": "generator",
+    "written_examples": "generator", "cascade": "annotator", "definition_checks": "annotator", "repeated_labels": "annotator",
+    "baseline": "generator", "judgements": "annotator", "mistakes": "generator",
 }  # fmt: skip
 T = TypeVar("T")
 R = TypeVar("R")

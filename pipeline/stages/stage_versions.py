@@ -13,10 +13,13 @@ from pipeline.annotation.teacher import METHOD as TEACHING
 from pipeline.annotation.votes import METHOD as VOTING
 from pipeline.annotation.writing import METHOD as WRITING
 from pipeline.corpus_settings import CorpusSettings
+from pipeline.evaluation.definition_checks import METHOD as CHECKING
+from pipeline.evaluation.definition_design import METHOD as DESIGNING
 from pipeline.evaluation.judged import METHOD as EVALUATING
 from pipeline.evaluation.judging import METHOD as JUDGING
 from pipeline.evaluation.judging import PROMPTS as JUDGE_PROMPTS
 from pipeline.evaluation.mistakes import METHOD as SORTING
+from pipeline.evaluation.repeats import METHOD as REPEATING
 from pipeline.ids import content_id
 from pipeline.prompts import load_prompt
 from pipeline.settings import Project, Role
@@ -40,12 +43,15 @@ STAGE_PROMPTS: Mapping[str, tuple[str, ...]] = {
     "annotations": (*ANNOTATION, "evidence", "rationale"),
     "written_examples": ("example", *ANNOTATION),
     "cascade": ANNOTATION,
+    "definition_checks": ("definition_check",),
+    "repeated_labels": ANNOTATION,
     "baseline": ("name_cluster", *ANNOTATION),
     "mistakes": ("tie_break",),
     "judgements": (*JUDGE_PROMPTS, "dictated"),
 }
 QUESTIONS = ("use_case", "taxonomy.language", "taxonomy.question", "taxonomy.examples", "facets.*.use_case", "facets.*.question", "facets.*.examples")
-SHOWN = ("use_case", "facets.*.use_case", "annotation.max_words", "annotation.long_documents", "annotation.windows")
+CUT = ("annotation.max_words", "annotation.long_documents", "annotation.windows")
+SHOWN = ("use_case", "facets.*.use_case", *CUT)
 SAMPLE = (
     "taxonomy.sample",
     "annotation.sample",
@@ -75,13 +81,18 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     ),
     "predictions": (),  # all of it is in the student
     "cascade": (*SHOWN, "annotation.promise", "annotation.sample", "seed", "embedder_name"),
+    "definition_checks": (*CUT, *SAMPLE, "evaluation.definition_sample", "embedder_name"),
+    "repeated_labels": (*SHOWN, *SAMPLE, "evaluation.repeat_sample", "embedder_name"),
     "baseline": (*SHOWN, *SAMPLE, "taxonomy.language", "annotation.known", "evaluation.baseline", "evaluation.told_sample", "embedder_name"),
     "mistakes": ("taxonomy.language", "annotation.known", "annotation.held_out", "embedder_name", "seed"),
     "judgements": (
         "use_case", *SHOWN[2:], "evaluation.judge_models", "evaluation.judge_sample", "evaluation.judge_repeats", "annotation.held_out",
         "annotation.sample", "embedder_name", "seed",
     ),
-    "evaluation": ("evaluation.resamples", "evaluation.slices", "annotation.held_out", "annotation.mode", "annotation.known", "seed"),
+    "evaluation": (
+        "evaluation.resamples", "evaluation.slices", "evaluation.definition_sample", "evaluation.repeat_sample",
+        "annotation.held_out", "annotation.mode", "annotation.known", "seed",
+    ),
     "report": ("name", "use_case", "facets.*.use_case", "corpus.licence", "corpus.limits"),
 }  # fmt: skip
 # What changes no row; of an engine, only the identity of its model does.
@@ -93,6 +104,8 @@ ROLES_OF: Mapping[str, tuple[Role, ...]] = {
     "annotations": ("annotator",),
     "written_examples": ("generator", "annotator"),
     "cascade": ("annotator", "generator"),
+    "definition_checks": ("annotator",),
+    "repeated_labels": ("annotator",),
     "judgements": ("annotator",),
 }
 METHODS: Mapping[str, tuple[int | str, ...]] = {
@@ -100,6 +113,8 @@ METHODS: Mapping[str, tuple[int | str, ...]] = {
     "labels": (TEACHING, VOTING, TRAINING),
     "written_examples": (WRITING,),
     "classifier": (TRAINING,),
+    "definition_checks": (CHECKING, DESIGNING),
+    "repeated_labels": (REPEATING,),
     "judgements": (JUDGING,),
     "evaluation": (EVALUATING,),
     "mistakes": (SORTING,),
@@ -108,6 +123,8 @@ METHODS: Mapping[str, tuple[int | str, ...]] = {
 NOTHING_TO_DO: Mapping[str, Callable[[Project], bool]] = {
     "written_examples": lambda project: not project.rare.written,
     "cascade": lambda project: project.annotation.promise is None,
+    "definition_checks": lambda project: not project.evaluation.definition_sample,
+    "repeated_labels": lambda project: not project.evaluation.repeat_sample,
     "judgements": lambda project: not project.evaluation.judge_sample,
     "baseline": lambda project: project.corpus.gold is None or not project.evaluation.baseline,
 }

@@ -38,6 +38,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Taxonomy": ("taxonomies", "categories", "taxonomy_changes", "taxonomy_measures", "facets", "summaries"),
     "Labels and who gave them": ("labels", "annotators", "annotator_quality", "thresholds", "curves", "failures", "written_examples"),
     "People": ("review_sheets", "review_items", "ratings"),
+    "Checks of a taxonomy": ("definition_checks",),
     "Students": (
         "classifiers", "predictions", "student_trials", "lesson_texts", "doubts", "promotions", "drift", "embeddings",
     ),

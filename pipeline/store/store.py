@@ -12,9 +12,9 @@ import duckdb
 from pipeline.errors import StoreError
 from pipeline.settings import ASIDE
 from pipeline.store import schema
+from pipeline.store.check_reads import CheckReads
 from pipeline.store.document_reads import DocumentReads
 from pipeline.store.document_writes import DocumentWrites
-from pipeline.store.drift_reads import DriftReads
 from pipeline.store.judgement_reads import JudgementReads
 from pipeline.store.lockfile import Tell
 from pipeline.store.published import Published, opened
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 READ_ONLY: dict[str, Any] = {"enable_external_access": False, "lock_configuration": True}
 
 
-class Store(DocumentReads, DocumentWrites, DriftReads, JudgementReads, ReviewRows, Writes):
+class Store(DocumentReads, DocumentWrites, CheckReads, JudgementReads, ReviewRows, Writes):
     """Save and read everything of one project; `reader`, `writer` and `publish` are in `warehouse.py`."""
 
     @classmethod

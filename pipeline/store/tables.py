@@ -1,6 +1,7 @@
 """How records become rows and rows become records.
 
-Each table is described once, here or in `review_tables.py`. Table and column names in SQL come from here or from constants, values are always bound.
+Each table is described once, here or in a file that `evaluation_tables.py` names. Table and column names in SQL come from here or from
+constants, values are always bound.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +11,14 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.call_records import Call, ExamResult, PlannedStage, StageServing
+from pipeline.check_records import DefinitionCheck
 from pipeline.history_records import Confused, EvaluationRun, PageWritten
 from pipeline.judgement_records import Judgement
 from pipeline.records import Annotator, Change, Evaluation, Facet, Label, Measure, Prediction, Reject, Student, Summary
 from pipeline.review_records import Rating, ReviewItem, ReviewSheet
-from pipeline.store.history_tables import HISTORY_TABLES
+from pipeline.store.evaluation_tables import EVALUATION_TABLES
 from pipeline.store.json_columns import from_json, to_json
-from pipeline.store.mistake_tables import MISTAKE_RECORDS, MISTAKE_TABLES
-from pipeline.store.review_tables import REVIEW_TABLES
+from pipeline.store.mistake_tables import MISTAKE_RECORDS
 from pipeline.store.table import FLAG, INT, REAL, STR, TIME, Table, text_columns
 from pipeline.store.warehouse import Connection
 from pipeline.student_records import Doubt, Promotion, StudentTrial, WrittenExample
@@ -184,9 +185,7 @@ TABLES = {
             text_columns("evaluation_id", "subject", "metric", "slice") | FIGURES,
         ),
         Table("judgements", ("judgement_id",), JUDGEMENT_COLUMNS),
-        *REVIEW_TABLES,
-        *HISTORY_TABLES,
-        *MISTAKE_TABLES,
+        *EVALUATION_TABLES,
         Table("llm_calls", (), CALL_COLUMNS, frozenset({"parameters"})),
         Table("plans", ("plan_id", "stage"), PLAN_COLUMNS),
         Table("exams", ("exam_id", "model", "skill"), EXAM_COLUMNS),
@@ -214,6 +213,7 @@ RECORDS: Mapping[type, str] = {
     Change: "taxonomy_changes",
     CurvePoint: "curves",
     Confused: "confusions",
+    DefinitionCheck: "definition_checks",
     Drift: "drift",
     Evaluation: "evaluations",
     EvaluationRun: "evaluation_runs",

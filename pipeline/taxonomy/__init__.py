@@ -1,6 +1,6 @@
 """Taxonomies: ask each document the facet's question, generate categories, update, review, select and describe them."""
 
-from pipeline.taxonomy.candidates import measure_candidates, saturated, select
+from pipeline.taxonomy.candidates import distances, measure_candidates, saturated, select
 from pipeline.taxonomy.cards import describe
 from pipeline.taxonomy.editing import apply_edits, diff, seeded
 from pipeline.taxonomy.facets import SHOWN as SHOWN_TEXTS
@@ -25,6 +25,7 @@ __all__ = [
     "deepen",
     "describe",
     "diff",
+    "distances",
     "facet_id",
     "induction",
     "make_sample",

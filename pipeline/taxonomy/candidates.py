@@ -14,7 +14,7 @@ from pipeline.taxonomy.judge import judge
 from pipeline.taxonomy.placing import Placed, place
 from pipeline.taxonomy.sample import Sample
 
-__all__ = ["measure", "measure_candidates", "saturated", "select"]
+__all__ = ["distances", "measure", "measure_candidates", "saturated", "select"]
 
 FITS_TWO = 0.5  # share of the best category's probability from which the second best fits as well
 ENOUGH = 0.95  # of a minibatch already covered
@@ -94,12 +94,12 @@ def _measures(candidate: Taxonomy, placed: Sequence[Placed | None], *, sample: S
         *share_of(key, "coverage", sum(one.best is not None for one in answered), len(answered), judge=model),
         *share_of(key, "overlap", sum(second >= FITS_TWO for second in scored), len(scored), judge=model),
         *share_of(key, "unanswered", len(placed) - len(answered), len(placed), judge=model),
-        *mean_of(key, "distinctness", _distances(candidate, embedder), judge=embedder.embedder_id),
+        *mean_of(key, "distinctness", distances(candidate, embedder), judge=embedder.embedder_id),
         *share_of(key, "citation_coverage", sum(text in cited for text in sample.hashes), len(sample), judge="citations"),
     ]
 
 
-def _distances(candidate: Taxonomy, embedder: Embedder) -> list[float]:
+def distances(candidate: Taxonomy, embedder: Embedder) -> list[float]:
     """Give 1 less the likeness of each category, by name and description, to its nearest other one; 0 where there is none."""
     leaves = candidate.leaves
     if len(leaves) < 2:

@@ -70,7 +70,7 @@ def test_the_probe_asks_what_the_run_would_and_the_plan_leaves_it_out(make_proje
     assert calls_of(planned) == {
         "documents": 0, "embeddings": 0, "facets": 0, "summaries": 40, "generated_taxonomy": 2 * 5, "updated_taxonomy": 2 * 20,
         "reviewed_taxonomy": 2, "selected_taxonomy": 2 * 20, "taxonomy": 6 * 5, "annotations": 60, "written_examples": 0,
-        "baseline": 5, "judgements": 0, "mistakes": 6, "classifier": 0,
+        "definition_checks": 125, "repeated_labels": 2 * 16, "baseline": 5, "judgements": 0, "mistakes": 6, "classifier": 0,
     }  # fmt: skip
     assert {row.stage: row.rows for row in planned.stages}["summaries"] == 60
     assert all(row.note for row in planned.stages)
@@ -157,7 +157,9 @@ def test_where_the_taxonomy_is_kept_the_labels_are_probed(make_project: MakeProj
         assert all(isinstance(question.form, Choice) for question in chat.questions)
         before = asked(session)
         run_all(session, until="annotations")
-        assert asked(session) - before == sum(calls_of(planned).values()) == calls_of(planned)["annotations"] > 0
+        calls = calls_of(planned)
+        assert asked(session) - before == calls["annotations"] > 0
+        assert {stage for stage, count in calls.items() if count} == {"annotations", "definition_checks"}, "what follows of new documents"
 
 
 def test_the_speed_of_earlier_runs_is_taken_where_they_asked_the_like(make_project: MakeProject, tmp_path: Path) -> None:
@@ -225,7 +227,7 @@ def test_prices_give_costs_and_caps_say_where_they_stop_the_run(make_project: Ma
     assert labels.cost == pytest.approx((labels.tokens_in + 2 * labels.tokens_out) / 1e6)
     assert rows["summaries"].cost is not None
     caps = {cap.name: cap for cap in planned.caps}
-    assert (caps["calls"].planned, caps["calls"].stage) == (254, "generated_taxonomy"), "1 and 60 and 10 are 71"
+    assert (caps["calls"].planned, caps["calls"].stage) == (254 + 125 + 2 * 16, "generated_taxonomy"), "1 and 60 and 10 are 71"
     assert (caps["tokens"].stage, caps["money"].stage) == (None, None)
     assert caps["minutes"].stage in {"facets", "summaries", "generated_taxonomy", "updated_taxonomy"}
 

@@ -18,10 +18,11 @@ TINY = {"path": "data/tiny.jsonl", "id": "id", "text": "text", "gold": "topic"}
 STEP = {
     "facet": ("facets",), "summarise": ("summaries",), "generate": ("generated_taxonomy",), "update": ("updated_taxonomy",),
     "review": ("reviewed_taxonomy",), "select": ("selected_taxonomy",), "relevance": ("selected_taxonomy",), "describe": ("taxonomy",),
-    "annotate": ("annotations",), "dictation": TAXONOMY_STAGES, "baseline": ("baseline",), "write": ("written_examples",),
-    "judgement": ("judgements",),
-    "tie_break": ("mistakes",),
+    "annotate": ("annotations", "repeated_labels"), "dictation": TAXONOMY_STAGES, "baseline": ("baseline",), "write": ("written_examples",),
+    "judgement": ("judgements",), "definition": ("definition_checks",), "tie_break": ("mistakes",),
 }  # fmt: skip
+ALONE = {"resamples": 100, "judge_sample": 0, "told_sample": 0}  # the tiny project's own
+ASKED_AGAIN = ("definition_checks", "repeated_labels")  # of what annotations asked
 ASKED_OTHERWISE = {"repair"}  # by the client, about an answer that cannot be read
 
 
@@ -74,11 +75,19 @@ def test_another_prompt_is_another_version_of_exactly_the_stages_that_use_it(
         ({"evaluation": {"resamples": 200, "judge_sample": 0, "told_sample": 0}}, {"evaluation"}),
         ({"evaluation": {"resamples": 100, "judge_sample": 6, "told_sample": 0}}, {"judgements"}),
         ({"evaluation": {"resamples": 100, "judge_sample": 0, "told_sample": 9}}, {"baseline"}),
-        ({"corpus": {**TINY, "near_duplicates": {"act": "share"}}}, {"documents", "summaries", "annotations", "labels", "classifier", "baseline"}),
+        ({"evaluation": {**ALONE, "definition_sample": 5}}, {"definition_checks", "evaluation"}),
+        ({"evaluation": {**ALONE, "repeat_sample": 5}}, {"repeated_labels", "evaluation"}),
+        (
+            {"corpus": {**TINY, "near_duplicates": {"act": "share"}}},
+            {"documents", "summaries", "annotations", "labels", "classifier", "baseline", *ASKED_AGAIN},
+        ),
         ({"corpus": {**TINY, "detect_language": True}}, {"documents"}),
         ({"corpus": {**TINY, "licence": "CC BY 4.0", "limits": "One city."}}, {"report"}),
-        ({"embedder": "all-minilm-l6-v2-static"}, {"embeddings", *TAXONOMY_STAGES, "annotations", "labels", "classifier", "baseline", "mistakes"}),
-        ({"annotator": {"model": "some.gguf"}}, {"annotations", "baseline"}),
+        (
+            {"embedder": "all-minilm-l6-v2-static"},
+            {"embeddings", *TAXONOMY_STAGES, "annotations", "labels", "classifier", "baseline", "mistakes", *ASKED_AGAIN},
+        ),
+        ({"annotator": {"model": "some.gguf"}}, {"annotations", "baseline", *ASKED_AGAIN}),
         ({"engine": {"context_tokens": 8192, "timeout_seconds": 20}}, set()),
         ({"schedule": {"timezone": "Europe/Berlin", "label": "0 3 * * *"}}, set()),
         ({"checks": {"covered": 0.5}, "budget": {"calls": 3}, "owners": ["team:a"], "exam": "off"}, set()),
@@ -89,7 +98,7 @@ def test_a_setting_changes_the_stages_that_read_it(changes: dict[str, Any], stag
 
 
 def test_the_use_case_changes_all_that_ask_about_it(make_project: MakeProject) -> None:
-    asked_about = {"facets", "summaries", *TAXONOMY_STAGES, "annotations", "baseline", "report"}
+    asked_about = {"facets", "summaries", *TAXONOMY_STAGES, "annotations", "baseline", "repeated_labels", "report"}
     assert changed(make_project(), make_project(use_case="who writes")) == asked_about
 
 

@@ -97,10 +97,13 @@ def test_a_plan_counts_the_whole_corpus_before_and_nothing_after_a_run(make_proj
         assert sum(row.calls for row in plan(after).stages) == 0
 
 
+LABELS_ALONE = {"baseline": False, "resamples": 100, "judge_sample": 0, "definition_sample": 0, "repeat_sample": 0}
+
+
 def test_new_documents_are_asked_about_and_old_ones_are_not(make_project: MakeProject, copied: Path, finished_session: Session) -> None:
     first = finished_session.store.current("taxonomy_id")
     new = [{"id": f"new-{n}", "text": f"The courier dropped my parcel number {n}", "topic": "delivery"} for n in (1, 2)]
-    with tiny_session(make_project([*tiny_rows(), *new], evaluation={"baseline": False, "resamples": 100}), copied, run_id="new") as session:
+    with tiny_session(make_project([*tiny_rows(), *new], evaluation=LABELS_ALONE), copied, run_id="new") as session:
         run_all(session)
         assert session.store.current("taxonomy_id") == first, "the taxonomy outlives new documents"
         assert session.store.query("select count(*) from labelled_documents where category is not null")[1] == [(122,)]
@@ -111,7 +114,7 @@ def test_slices_are_measured_by_the_values_of_a_column(make_project: MakeProject
     """The finished run does not keep the column: reading the corpus again is all that changes, and no question is asked."""
     rows = [row | {"lang": "de" if number % 3 else "fr" if number > 8 else "rare"} for number, row in enumerate(tiny_rows())]
     corpus = {"path": "data/tiny.jsonl", "id": "id", "gold": "topic", "metadata": ["lang"]}
-    evaluation = {"baseline": False, "resamples": 100, "slices": ["lang"]}
+    evaluation = {"baseline": False, "resamples": 100, "judge_sample": 0, "slices": ["lang"]}
     with tiny_session(make_project(rows, corpus=corpus, evaluation=evaluation), copied, run_id="sliced") as session:
         run_all(session)
         found = session.store.query("select slice, metric, n from evaluations where slice like 'lang=%' and subject = 'student'")[1]

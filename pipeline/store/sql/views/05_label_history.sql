@@ -1,4 +1,5 @@
--- A row is one label that a document ever got from a person, a rule or a model, under any version of the taxonomy.
+-- A row is one label that a document ever got from a person, a rule or a model, under any version of the taxonomy; what a model says when
+-- it is asked again, to see whether it flips, is no label.
 CREATE OR REPLACE VIEW label_history AS
 SELECT
     documents.doc_id,
@@ -16,7 +17,7 @@ JOIN documents ON labels.text_hash = documents.text_hash
 LEFT JOIN categories ON labels.taxonomy_id = categories.taxonomy_id AND labels.category_id = categories.category_id
 LEFT JOIN taxonomies ON labels.taxonomy_id = taxonomies.taxonomy_id
 LEFT JOIN annotators ON labels.annotator_id = annotators.annotator_id
-WHERE taxonomies.stage IS DISTINCT FROM 'baseline' -- labels with the gold names are a yardstick, and of no version
+WHERE annotators.kind IS DISTINCT FROM 'repeat' AND taxonomies.stage IS DISTINCT FROM 'baseline' -- labels with the gold names are a yardstick, and of no version
 ORDER BY documents.doc_id, labels.created_at;
 
 COMMENT ON VIEW label_history IS 'Each label that a document ever got, under any version of the taxonomy.';
