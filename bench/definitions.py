@@ -1,8 +1,8 @@
 """Breaks a finished project's taxonomy on purpose, and shows that gap, overlap, recall, spill-over and distinctness say so.
 
-The largest two categories of the sample are the victims: `removed` takes the first away, `merged` gives the first the words of both and takes
-the second away, `doubled` adds the first again under another name, `swapped` gives each the other's words, `anything` makes the first fit
-everything, by its words. Only what changed is asked; answers known from the ledger cost nothing. Copy a state before:
+The largest two categories of the sample, or two that are named, are the victims: `removed` takes the first away, `merged` gives the first the
+words of both and takes the second away, `doubled` adds the first again under another name, `swapped` gives each the other's words, `anything`
+makes the first fit everything, by its words. Only what changed is asked; answers known from the ledger cost nothing. Copy a state before:
 
     cp -r .linnaeus /tmp/broken && LINNAEUS_STATE=/tmp/broken python bench/definitions.py --project demo
 """
@@ -46,19 +46,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--project", default="demo")
     parser.add_argument("--sample", type=int, default=40)
+    parser.add_argument("--victims", nargs=2, metavar="NAME", help="two categories; the largest of the sample when absent")
     wanted = parser.parse_args()
     with Session(load_project(Path("projects") / f"{wanted.project}.yaml"), run_id=f"broken-{int(time.time())}") as session:
         documents = fresh_sample(session, wanted.sample)
         present = current_taxonomy(session)
         teacher = session.store.current("teacher_annotator_id") or ""
         labels = {label.text_hash: label.category_id for label in session.store.labels(present.taxonomy_id, teacher)}
-        for one in _ways(present, labels, documents):
+        for one in _ways(present, labels, documents, wanted.victims):
             _row(session, one, documents)
 
 
-def _ways(present: Taxonomy, labels: Labels, documents: Sequence[Document]) -> Iterator[Broken]:
+def _ways(present: Taxonomy, labels: Labels, documents: Sequence[Document], named: Sequence[str] | None) -> Iterator[Broken]:
     given = Counter(label for document in documents if (label := labels.get(document.text_hash)))
-    first, second = (next(one for one in present.leaves if one.category_id == key) for key, _ in given.most_common(2))
+    chosen = [present.by_name(name).category_id for name in named] if named else [key for key, _ in given.most_common(2)]
+    first, second = (next(one for one in present.leaves if one.category_id == key) for key in chosen)
     others = [one for one in present.leaves if one not in (first, second)]
     both = (first.category_id, second.category_id)
     print(f"{len(present.leaves)} categories, {len(documents)} documents; broken: {first.name} ({given[both[0]]}), {second.name} ({given[both[1]]})")

@@ -45,8 +45,8 @@ class EvaluationSettings(Settings):
     )
     judge_sample: int = Field(10, ge=0, le=10_000, description="Documents whose labels are judged, 6 to 12 questions each; 0 for no judging.")
     judge_repeats: int = Field(1, ge=1, le=10, description="Wrong labels of each kind, drawn and nearest, that each label is held against.")
-    definition_sample: int = Field(24, ge=0, description="Documents that single definitions are held against, for gaps and overlap; 0 for none.")
-    repeat_sample: int = Field(16, ge=0, description="Labelled documents that the annotator labels again, to see how often it flips; 0 for none.")
+    definition_sample: int = Field(10, ge=0, description="Documents that single definitions are held against, for gaps and overlap; 0 for none.")
+    repeat_sample: int = Field(12, ge=0, description="Labelled documents that the annotator labels again, to see how often it flips; 0 for none.")
 
     @property
     def judge_models(self) -> tuple[str, ...]:

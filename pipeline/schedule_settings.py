@@ -117,7 +117,7 @@ class CheckSettings(Settings):
     other: Share = Field(0.1, description="Largest share of the labelled documents that none of the categories fits.")
     failed: Share = Field(0.05, description="Largest share of the documents asked about that the model gave no valid answer for.")
     gap: Share = Field(0.1, description="Largest share of the documents that no definition fits; the lower end of the interval counts.")
-    overlap: Share = Field(0.25, description="Largest share of the documents that several definitions fit; the lower end of the interval counts.")
+    overlap: Share = Field(0.5, description="Largest share of the documents that several definitions fit; the lower end of the interval counts.")
     flipped: Share = Field(0.1, description="Largest share of labels that come out otherwise when asked again; the lower end of the interval counts.")
     agreement: Share = Field(0.5, description="Least agreement of the student with the teacher on held-out documents.")
     calibration: Share = Field(0.15, description="Largest calibration error (ECE) of the student.")

@@ -21,7 +21,7 @@ STEP = {
     "annotate": ("annotations", "repeated_labels"), "dictation": TAXONOMY_STAGES, "baseline": ("baseline",), "write": ("written_examples",),
     "judgement": ("judgements",), "definition": ("definition_checks",), "tie_break": ("mistakes",),
 }  # fmt: skip
-ALONE = {"resamples": 100, "judge_sample": 0, "told_sample": 0}  # the tiny project's own
+ALONE = {"resamples": 100, "judge_sample": 0, "told_sample": 0, "definition_sample": 24, "repeat_sample": 16}  # the tiny project's own
 ASKED_AGAIN = ("definition_checks", "repeated_labels")  # of what annotations asked
 ASKED_OTHERWISE = {"repair"}  # by the client, about an answer that cannot be read
 
@@ -72,9 +72,9 @@ def test_another_prompt_is_another_version_of_exactly_the_stages_that_use_it(
     [
         ({"students": [{"kind": "voices", "penalties": [1.0]}]}, {"classifier"}),
         ({"rare": {"written": 3}}, {"written_examples"}),
-        ({"evaluation": {"resamples": 200, "judge_sample": 0, "told_sample": 0}}, {"evaluation"}),
-        ({"evaluation": {"resamples": 100, "judge_sample": 6, "told_sample": 0}}, {"judgements"}),
-        ({"evaluation": {"resamples": 100, "judge_sample": 0, "told_sample": 9}}, {"baseline"}),
+        ({"evaluation": {**ALONE, "resamples": 200, "judge_sample": 0, "told_sample": 0}}, {"evaluation"}),
+        ({"evaluation": {**ALONE, "resamples": 100, "judge_sample": 6, "told_sample": 0}}, {"judgements"}),
+        ({"evaluation": {**ALONE, "resamples": 100, "judge_sample": 0, "told_sample": 9}}, {"baseline"}),
         ({"evaluation": {**ALONE, "definition_sample": 5}}, {"definition_checks", "evaluation"}),
         ({"evaluation": {**ALONE, "repeat_sample": 5}}, {"repeated_labels", "evaluation"}),
         (
