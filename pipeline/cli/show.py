@@ -15,7 +15,13 @@ from pipeline.store import Store
 __all__ = ["show_json", "show_run", "show_status", "show_table"]
 
 EXAMPLES = 10
-WHOLE = frozenset({"all", "held_out", "sample"})  # slices of figures that are about the whole
+ACCURACIES = frozenset({"accuracy", "exact_accuracy"})
+# What is shown of a run, of the many figures there are; the report and the tables have the rest.
+CHIEF = ACCURACIES | {
+    "agreement", "ari", "citation_coverage", "coverage", "estimated_accuracy", "failed", "flip_rate", "gap", "judge_kappa",
+    "judged_accuracy_hard", "krippendorff_alpha", "nmi", "overlap", "relevance",
+}  # fmt: skip
+RIVALS = frozenset({"majority", "random", "random_by_share", "tfidf", "told_names"})
 
 
 def show_json(console: Console, value: Any) -> None:
@@ -46,10 +52,10 @@ def show_run(console: Console, project: Project, store: Store, *, seconds: float
     examples = [(_short(row["text"]), row["category"], row["probability"], row["labelled_by"]) for row in sample_labels(store, EXAMPLES)]
     show_table(console, ["document", "category", "probability", "by"], examples, title="Ten labelled documents")
     rows = evaluation_table(store)
-    figures = [_figure(row) for row in rows if row["slice"] in WHOLE]
+    figures = [_figure(row) for row in rows if _is_chief(row)]
     show_table(console, ["subject", "metric", "documents", "value", "95 % interval", "n", "judge"], figures, title="Evaluation")
     if len(figures) < len(rows):
-        console.print(f'{len(rows) - len(figures)} figures of parts of the corpus: linnaeus sql {project.name} "from evaluations"', soft_wrap=True)
+        console.print(f'{len(rows) - len(figures)} further figures: linnaeus sql {project.name} "from evaluations"', soft_wrap=True)
     _show_warnings(console, part_warnings(store))
     costs = [
         (row["stage"], row.get("made"), row.get("calls"), row.get("tokens_in"), row.get("tokens_out"), row["seconds"]) for row in stage_costs(store)
@@ -90,6 +96,7 @@ def _show_warnings(console: Console, warnings: Sequence[str]) -> None:
 def _show_next(console: Console, project: Project, store: Store) -> None:
     query = "select * from labelled_documents limit 20"
     lines = {
+        f"linnaeus report {project.name}": "one page with all of this: verdict, figures, mistakes",
         f'linnaeus sql {project.name} "{query}"': "any SQL that reads",
         f"duckdb.connect({str(store.published)!r}, read_only=True)": "the same tables from plain Python",
         f"linnaeus label {project.name} FILE.csv": "labels a new file with the student, no model needed",
@@ -99,6 +106,15 @@ def _show_next(console: Console, project: Project, store: Store) -> None:
     console.print("\n[bold]Next[/bold]")
     for typed, what in lines.items():
         console.print(f"  {escape(typed)}\n      {what}", soft_wrap=True)
+
+
+def _is_chief(row: dict[str, Any]) -> bool:
+    """Tell whether a figure is about the whole, and says what people look at first; of what is only compared with, how often it is right."""
+    metric, where = row["metric"], row["slice"]
+    if row["subject"] in RIVALS:
+        return metric in ACCURACIES and where == "all"
+    of_held_out = where == "held_out" and metric in ACCURACIES | {"agreement", "estimated_accuracy"}
+    return metric in CHIEF and (where in {"all", "sample", "people"} or of_held_out)
 
 
 def _figure(row: dict[str, Any]) -> tuple[Any, ...]:
