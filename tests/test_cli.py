@@ -184,7 +184,7 @@ def test_status_has_the_documented_keys(at_home: Path) -> None:
     summary = json.loads(run("status", "tiny", "--json").stdout)
     assert set(summary) == {
         "project", "documents", "sampled", "labelled", "labelled_in_part", "predicted", "rejected", "categories", "coverage", "model_calls",
-        "last_run", "seconds", "plan", "evaluation",
+        "last_run", "seconds", "plan", "evaluation", "warnings",
     }  # fmt: skip
     evaluation = summary["evaluation"]
     names = {"ari", "nmi", "purity", "teacher_accuracy", "student_accuracy"}
