@@ -13,7 +13,7 @@ from pipeline.report.faults import errors_of
 from pipeline.report.metric_names import metric, subject_name
 from pipeline.report.quality import quality
 from pipeline.report.verdict import RULE, verdict
-from pipeline.report.words import cut, duration, number, per_cent
+from pipeline.report.words import cut, duration, evidence_words, number, per_cent
 
 __all__ = ["TEMPLATES", "render_report"]
 
@@ -69,8 +69,8 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     filters: Mapping[str, Any] = {
-        "per_cent": per_cent, "number": number, "duration": duration, "cut": cut, "subject": subject_name, "metric": metric,
-        "kind": lambda kind: KINDS.get(kind, kind.replace("_", " ")),
+        "per_cent": per_cent, "number": number, "duration": duration, "cut": cut, "evidence": evidence_words, "subject": subject_name,
+        "metric": metric,         "kind": lambda kind: KINDS.get(kind, kind.replace("_", " ")),
     }  # fmt: skip
     environment.filters.update(filters)
     return environment

@@ -1,9 +1,12 @@
-"""Numbers as people read them: shares in per cent, intervals with their ends, long numbers with commas."""
+"""Numbers and evidence as people read them: shares in per cent, intervals with their ends, long numbers with commas."""
+
+import json
+from collections import Counter
 
 from pipeline.records import Evaluation
 from pipeline.report.metric_names import metric
 
-__all__ = ["cut", "duration", "interval", "number", "per_cent", "range_of", "value_of"]
+__all__ = ["cut", "duration", "evidence_words", "interval", "number", "per_cent", "range_of", "value_of"]
 
 
 def per_cent(share: float, *, places: int = 1) -> str:
@@ -51,6 +54,12 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:,.1f} {unit}"
     return f"{seconds:,.1f} s"
+
+
+def evidence_words(evidence: str) -> str:
+    """Say what the documents most like that of a mistake are known as; empty where there are none."""
+    known_as = Counter(label for _, label in json.loads(evidence or "{}").get("neighbours", ()))
+    return "".join(f"{n} of the {known_as.total()} most alike are known as “{label}”" for label, n in known_as.most_common(1))
 
 
 def cut(text: str, longest: int) -> str:

@@ -39,7 +39,7 @@ def told_of(session: Session) -> Told | None:
     design = _design(session, present)
     asked = {*first_pairs(design), *second_pairs(design, known)}
     relevant = {pair: fits for pair, fits in known.items() if pair in asked}
-    return Told(design, relevant, _labels(session, present), session.model_of("annotator"), session.project.seed)
+    return Told(design, relevant, _labels(session, present), f"self-judged: {session.model_of('annotator')}", session.project.seed)
 
 
 def missing_checks(session: Session) -> int:

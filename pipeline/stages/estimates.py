@@ -17,8 +17,12 @@ JUDGE = "estimate, no gold: agreement and probabilities"
 def estimated(session: Session, judged: Judged, evaluation_id: str) -> list[Evaluation]:
     """Estimate the accuracy of teacher and student on held-out texts that both have labelled; nothing on fewer than 50 of them.
 
-    It is told beside figures against gold as well, so that it can be seen how far it can be believed; gold has no part in it.
+    Beside gold whose labels are names of categories it is told as well, so that it can be seen how far it can be believed; gold has no
+    part in it. Beside gold with names of its own it is left out: such a figure says how categories and gold group documents, not how
+    often a label is right, and the two would be held against each other.
     """
+    if judged.gold and not judged.named_alike:
+        return []
     texts = [text for text in sorted(judged.held_out & judged.predicted.keys()) if judged.taught.get(text) is not None]
     if not texts:
         return []

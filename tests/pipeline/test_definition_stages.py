@@ -54,7 +54,7 @@ def test_a_model_that_knows_finds_no_gap_no_overlap_and_no_flip(finished_session
     assert found["definition_recall", "all"].value >= 0.9, "the teacher need not say what the model says"
     assert found["spill_over", "all"].value < 0.1
     assert found["gap", "all"].n == 24
-    assert found["gap", "all"].judge == "scripted"
+    assert found["gap", "all"].judge == "self-judged: scripted"
     assert found["stability", "all"].judge == "1 other candidate"
     assert {slice_ for metric, slice_ in found if metric == "definition_recall"} == {"all", *(f"category={name}" for name in NAMES.values())}
     assert found["distinctness", "least"].value == min(one.value for (metric, _), one in found.items() if metric == "distinctness")

@@ -1,5 +1,6 @@
 """The report is one page that needs nothing else, shows every text as text, and says of what is missing how to get it."""
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,7 +11,7 @@ import pytest
 from pipeline.report import Confusion, Contents, Example, FacetPart, Mistake, TieBreaker, render_report
 from pipeline.report.metric_names import METRICS, metric
 from pipeline.report.parts import balance, bars, grid, metric_rows
-from pipeline.report.words import duration, per_cent
+from pipeline.report.words import duration, evidence_words, per_cent
 from pipeline.settings import load_project
 from pipeline.stages import Session
 from pipeline.stages.forgetting import find, forget
@@ -214,3 +215,9 @@ def test_a_page_that_quotes_goes_with_what_is_forgotten(copied: Path, workspace:
         assert not (copied / "report.html").exists()
         assert report(session) == (1, 1)
         assert session.store.rows("select path, bytes from reports") == [("report.html", (copied / "report.html").stat().st_size)]
+
+
+def test_the_evidence_of_a_mistake_is_what_documents_like_it_are_known_as() -> None:
+    near = [["text:a", "cooking"], ["text:b", "takeaway"], ["text:c", "cooking"]]
+    assert evidence_words(json.dumps({"neighbours": near})) == "2 of the 3 most alike are known as “cooking”"
+    assert evidence_words("") == evidence_words('{"votes": []}') == ""
