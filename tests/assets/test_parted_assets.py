@@ -114,7 +114,8 @@ def test_a_stage_is_tried_again_and_does_not_repeat_what_is_done(parted: Path, i
     result = run(parted, instance, "tiny", tags=WHOLE, reply=failing_once)
     assert result.success
     assert [event.node_name for event in result.all_events if event.event_type_value == "STEP_RESTARTED"] == ["tiny__annotations"]
-    assert 60 < questions.count("annotate") <= 60 + 17, "a batch at most is asked again"
+    again = 2 * 16  # labels that are asked for once more on purpose
+    assert 60 < questions.count("annotate") - again <= 60 + 17, "a batch at most is asked again"
 
 
 def test_new_documents_are_labelled_while_the_model_is_down_and_the_next_tick_catches_up(labelled: tuple[Path, dg.DagsterInstance]) -> None:
