@@ -35,6 +35,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "facets": ("question", "examples"),
     "promotions": ("reason",),
     "plans": ("note",),
+    "tie_breakers": ("sentence",),
 }
 # Tables of ids, names and figures, and those that this module looks after by name.
 HOLDS_NO_TEXT = frozenset(
@@ -42,6 +43,7 @@ HOLDS_NO_TEXT = frozenset(
     " confusions reports exams stage_serving runs stage_runs review_sheets current forgotten forgettings backups".split()
 )
 CITING = ("members", "examples", "near_misses")  # of `categories`
+BESIDE_GONE = "delete from mistakes where list_has_any(json_extract_string(try_cast(evidence as json), '$.neighbours[*][0]'), ?::varchar[])"
 READ_AT_ONCE = 10_000  # rows
 
 
@@ -110,6 +112,7 @@ def erase(store: Store, found: Forgettable, *, keep_out: bool = True) -> Erased:
             rows[table.name] += sum(_delete(connection, table.name, column, _hashes(gone, column)) for column in hash_columns(table))
         rows["review_items"] += _delete(connection, "review_items", "doc_id", _ids(found.doc_ids))  # where its text stays, by another document
         rows["written_examples"] += _unshown(connection, gone)
+        rows["mistakes"] += connection.execute(BESIDE_GONE, [list(gone)]).fetchall()[0][0]  # the next evaluation makes them anew
         rows["categories"] += _uncite(connection, gone)
         rows["llm_calls"] += _blank_calls(connection, gone, quotations)
         rows["rejects"] += _remove_rejects(connection, found, quotations)

@@ -272,3 +272,12 @@ def test_every_call_about_a_document_says_which(finished_session: Session) -> No
         "select count(distinct text_hash) from labels where text_hash not in (select unnest(texts) from llm_calls)"
     )
     assert labelled == [(0,)]
+
+
+def test_a_mistake_whose_evidence_names_the_text_goes_too(store: Store) -> None:
+    rows = [("text:1", f'{{"neighbours": [["{HASH}", "x"]]}}'), ("text:2", '{"neighbours": [["text:1", "x"]]}'), ("text:3", "no JSON")]
+    with store.writer() as connection:
+        for place, (text, evidence) in enumerate(rows):
+            connection.execute("insert into mistakes values ('eval:1', 'teacher', ?, 'k', 'c', 'g', null, 0.5, 0.0, ?, ?)", [text, place, evidence])
+    erase(store, find_by_id(store, ["a"]))
+    assert store.rows("select text_hash from mistakes order by text_hash") == [("text:2",), ("text:3",)]
