@@ -194,7 +194,7 @@ def test_status_has_the_documented_keys(at_home: Path) -> None:
     assert (summary["documents"], summary["sampled"], summary["labelled"], summary["predicted"], summary["rejected"]) == (120, 60, 60, 120, 0)
     assert (summary["categories"], summary["coverage"]) == (4, 1.0)
     assert summary["model_calls"] > 120
-    assert set(summary["seconds"]) == set(STAGES)
+    assert set(summary["seconds"]) == set(STAGES) - {"report"}  # which is written from the tables, and not by these runs
     shown = run("status", "tiny").output
     assert "last run" in shown
     assert "baseline ari" in shown

@@ -157,12 +157,16 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
     return path
 
 
+# For tests that count what is asked: nothing beyond what makes taxonomy, labels and student.
+UNCHECKED = {"resamples": 100, "judge_sample": 0, "told_sample": 0, "definition_sample": 0, "repeat_sample": 0}
+
+
 def write_project(workspace: Path, rows: Iterable[dict[str, Any]] | None = None, *, name: str = "tiny", **changes: Any) -> Path:
     """Write a corpus and a project file on it into `projects/` of a workspace; `changes` replace top-level keys."""
     data = write_rows(workspace / "projects" / "data" / f"{name}.jsonl", tiny_rows() if rows is None else rows)
     corpus = {"path": f"data/{data.name}", "id": "id", "text": "text", "gold": "topic"}
     settings = {"name": name, "use_case": "what does the customer write about", "corpus": corpus, **LIMITS, **changes}
-    settings.setdefault("evaluation", {"resamples": 100, "judge_sample": 0, "told_sample": 0, "definition_sample": 24, "repeat_sample": 16})
+    settings.setdefault("evaluation", {**UNCHECKED, "definition_sample": 24, "repeat_sample": 16})
     path = workspace / "projects" / f"{name}.yaml"
     path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     return path

@@ -8,10 +8,11 @@ from pipeline.embedding import Matrix
 from pipeline.errors import WeightsError
 from pipeline.evaluation import Bench, Placed, stratified
 from pipeline.gold import gold_labels
-from pipeline.ids import order_key, text_hash
+from pipeline.ids import order_key
 from pipeline.records import Taxonomy
 from pipeline.settings import JudgeSettings
 from pipeline.stages.asking import annotation_sample, current_taxonomy, first_annotator, is_held_out
+from pipeline.stages.kept_vectors import KeptEmbedder
 from pipeline.stages.reviews import people_of
 from pipeline.stages.session import Session
 
@@ -156,11 +157,6 @@ def _placed(taxonomy_id: str, labels: Mapping[str, str | None]) -> dict[str, Pla
 
 
 def _likeness(session: Session, taxonomy: Taxonomy) -> Matrix:
-    """Give the cosines of the leaves by name and description; their vectors are kept, so that a run with nothing to do loads no embedder."""
-    words = [f"{leaf.name}: {leaf.description}" for leaf in taxonomy.leaves]
-    hashes, embedder_id = [text_hash(one) for one in words], session.embedder.embedder_id
-    by_hash = dict(zip(hashes, words, strict=True))
-    if missing := session.store.pending("embeddings", {"embedder_id": embedder_id}, among=hashes):
-        session.store.save_vectors(embedder_id, missing, session.embedder.embed([by_hash[one] for one in missing]))
-    vectors = session.store.vectors(embedder_id, hashes)
+    """Give the cosines of the leaves by name and description."""
+    vectors = KeptEmbedder(session).embed([f"{leaf.name}: {leaf.description}" for leaf in taxonomy.leaves])
     return vectors @ vectors.T

@@ -19,6 +19,7 @@ from pipeline.annotation import (
 )
 from pipeline.ids import content_id
 from pipeline.records import Category, Document, FacetExample, Taxonomy
+from pipeline.stages.kept_vectors import KeptEmbedder
 from pipeline.stages.session import Session
 
 __all__ = ["DEMONSTRATIONS_GAIN", "TRIED", "besides", "likeness", "manner_of"]
@@ -78,7 +79,7 @@ def besides(session: Session, present: Taxonomy, manner: Manner, hashes: Sequenc
 def likeness(session: Session, present: Taxonomy, hashes: Sequence[str]) -> dict[str, np.ndarray]:
     """Give the cosines (k,) of texts with the cards of all categories, in the taxonomy's order."""
     vectors = session.store.vectors(session.embedder.embedder_id, list(hashes)).astype(np.float64)
-    cards = session.embedder.embed(card_texts(present.leaves)).astype(np.float64)
+    cards = KeptEmbedder(session).embed(card_texts(present.leaves)).astype(np.float64)
     return dict(zip(hashes, vectors @ cards.T, strict=True))
 
 

@@ -10,6 +10,7 @@ from pipeline.records import Measure, Taxonomy
 from pipeline.settings import MAIN
 from pipeline.stages.asking import current_taxonomy
 from pipeline.stages.definition_checks import told_of
+from pipeline.stages.kept_vectors import KeptEmbedder
 from pipeline.stages.repeated_labels import flips_of
 from pipeline.stages.session import Session
 from pipeline.taxonomy import distances
@@ -91,7 +92,7 @@ def _within(facet: str, slice_: str) -> str:
 
 def _distinctness(session: Session, present: Taxonomy) -> list[Finding]:
     """Measure how far each category is from its nearest other one, by name and description, and the mean and the least of it."""
-    judge, values = session.embedder.embedder_id, distances(present, session.embedder)
+    judge, values = session.embedder.embedder_id, distances(present, KeptEmbedder(session))
     if not values:
         return []
     n = len(values)

@@ -5,7 +5,7 @@ import math
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipeline.dictation import DICTATES, DICTATES_AT, ORDINARY, undictated, without_names
@@ -71,6 +71,7 @@ def test_whatever_stands_around_a_name_stays(before: list[str], after: list[str]
 
 @given(st.text(max_size=80), st.text(max_size=12))
 def test_no_text_and_no_name_is_an_error_and_a_name_that_is_there_is_found(text: str, name: str) -> None:
+    assume("\u2026" not in text)  # which stands in place of a name
     left = without_names(text, [name])
     assert left is None or left != text
 

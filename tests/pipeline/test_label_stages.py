@@ -17,7 +17,7 @@ from pipeline.stages import Session
 from pipeline.stages.asking import annotation_sample, current_taxonomy, is_held_out
 from pipeline.stages.known import known_labels
 from pipeline.testing import ScriptedChat
-from tests.tiny import NAMES, knowing_reply, run_all, tiny_rows, tiny_session, topic_of, write_project
+from tests.tiny import NAMES, UNCHECKED, knowing_reply, run_all, tiny_rows, tiny_session, topic_of, write_project
 
 MakeProject = Callable[..., Project]
 GIVEN = "name,description\n" + "".join(f"{topic},Messages about {name}\n" for topic, name in NAMES.items())
@@ -28,7 +28,7 @@ def given_in(workspace: Path, rows: list[dict[str, Any]] | None = None, **annota
     (workspace / "projects").mkdir(exist_ok=True)
     (workspace / "projects" / "given.csv").write_text(GIVEN)
     taxonomy = {"method": "given", "seeds": "given.csv", "sample": 20, "validation": 10, "cards": False, "passes": 1}
-    changes = {"taxonomy": taxonomy, "annotation": {"sample": 60, "reordered": 0, "known": 0, **annotation}}
+    changes = {"taxonomy": taxonomy, "annotation": {"sample": 60, "reordered": 0, "known": 0, **annotation}, "evaluation": UNCHECKED}
     return load_project(write_project(workspace, rows, **changes))
 
 

@@ -15,7 +15,7 @@ from pipeline.stages import Report, Session, finish_run, opening_sessions
 from pipeline.store import Store
 from pipeline.testing_server import ScriptedServer, serve_script
 from tests.faulty import knowing_script, question_of
-from tests.tiny import TinyEmbedder, run_all, write_project
+from tests.tiny import UNCHECKED, TinyEmbedder, run_all, write_project
 
 Open = Callable[..., Session]
 SPELT = 3  # texts of the sample that spell the name of a category, of which is asked first whether they dictate it
@@ -49,7 +49,7 @@ def run_to_the_end(project: Project, folder: Path, run_id: str = "run") -> dict[
 def test_each_role_asks_its_own_server(make_project: Callable[..., Project], server: ScriptedServer, tmp_path: Path) -> None:
     with serve_script() as other:
         other.script = knowing_script()
-        reports = run_to_the_end(make_project(engine=joined(server), annotator=joined(other)), tmp_path / "store")
+        reports = run_to_the_end(make_project(evaluation=UNCHECKED, engine=joined(server), annotator=joined(other)), tmp_path / "store")
     labels = [request for request in other.requests if "structured_outputs" in request]
     assert len(labels) == len(other.requests) == 60 + SPELT - 1, "the annotator is asked for labels alone"
     assert any("response_format" in request for request in server.requests), "and the generator for names"
@@ -57,19 +57,23 @@ def test_each_role_asks_its_own_server(make_project: Callable[..., Project], ser
 
 
 def test_one_server_serves_both_roles(make_project: Callable[..., Project], server: ScriptedServer, tmp_path: Path) -> None:
-    with session(make_project(engine=joined(server)), tmp_path / "store") as opened:
+    with session(make_project(evaluation=UNCHECKED, engine=joined(server)), tmp_path / "store") as opened:
         assert opened.generator is opened.annotator
-    with session(make_project(engine=joined(server), annotator=joined(server, timeout_seconds=9)), tmp_path / "store") as opened:
+    with session(
+        make_project(evaluation=UNCHECKED, engine=joined(server), annotator=joined(server, timeout_seconds=9)), tmp_path / "store"
+    ) as opened:
         assert opened.generator is not opened.annotator
 
 
 def test_another_annotator_makes_the_labels_anew_and_keeps_the_taxonomy(
     make_project: Callable[..., Project], server: ScriptedServer, tmp_path: Path
 ) -> None:
-    run_to_the_end(make_project(engine=joined(server)), tmp_path / "store", "first")
+    run_to_the_end(make_project(evaluation=UNCHECKED, engine=joined(server)), tmp_path / "store", "first")
     server.pages["/v1/models"] = '{"data": [{"id": "m"}, {"id": "n"}]}'
     asked = len(server.requests)
-    reports = run_to_the_end(make_project(engine=joined(server), annotator=joined(server) | {"model": "n"}), tmp_path / "store", "second")
+    reports = run_to_the_end(
+        make_project(evaluation=UNCHECKED, engine=joined(server), annotator=joined(server) | {"model": "n"}), tmp_path / "store", "second"
+    )
     assert [stage for stage, report in reports.items() if report.calls] == ["annotations"]
     assert len(server.requests) - asked == 60 + SPELT
 
@@ -81,7 +85,7 @@ def test_a_stronger_generator_checks_the_promise_and_labels_what_neither_student
     with serve_script() as other:
         other.script = knowing_script()
         other.pages["/v1/models"] = '{"data": [{"id": "weak"}]}'
-        project = make_project(engine=joined(server), annotator=joined(other) | {"model": "weak"}, annotation=limits)
+        project = make_project(evaluation=UNCHECKED, engine=joined(server), annotator=joined(other) | {"model": "weak"}, annotation=limits)
         run_to_the_end(project, tmp_path / "store")
         store = Store.open(tmp_path / "store")
         labelled = dict(store.rows("select model, count(*) from llm_calls where purpose = 'annotate' and outcome = 'ok' group by 1"))
@@ -100,7 +104,7 @@ def test_a_stronger_generator_checks_the_promise_and_labels_what_neither_student
 def test_what_a_stage_asked_is_in_the_tables(make_project: Callable[..., Project], server: ScriptedServer, tmp_path: Path) -> None:
     server.pages["/version"] = '{"version": "0.11.2"}'
     prices = {"input": 1000.0, "output": 1000.0}
-    reports = run_to_the_end(make_project(engine=joined(server, prices=prices)), tmp_path / "store")
+    reports = run_to_the_end(make_project(evaluation=UNCHECKED, engine=joined(server, prices=prices)), tmp_path / "store")
     store = Store.open(tmp_path / "store")
     (row,) = store.query("select server, questions, calls, failed_calls, busy_share, in_flight from serving where stage = 'annotations'")[1]
     assert row[:4] == ("vllm 0.11.2", 60 + SPELT, 60 + SPELT - 1, 0), "one was asked already, to choose among the candidates"
@@ -115,10 +119,10 @@ def test_what_a_stage_asked_is_in_the_tables(make_project: Callable[..., Project
 def test_a_budget_ends_the_labelling_and_the_student_learns_from_what_there_is(
     make_project: Callable[..., Project], server: ScriptedServer, tmp_path: Path
 ) -> None:
-    whole = run_to_the_end(make_project(engine=joined(server)), tmp_path / "whole")
+    whole = run_to_the_end(make_project(evaluation=UNCHECKED, engine=joined(server)), tmp_path / "whole")
     before = sum(report.calls for stage, report in whole.items() if stage not in {"annotations", "baseline"})
     asked = len(server.requests)
-    project = make_project(engine=joined(server), budget={"calls": before + 40})
+    project = make_project(evaluation=UNCHECKED, engine=joined(server), budget={"calls": before + 40})
     reports = run_to_the_end(project, tmp_path / "store", "first")
     assert len(server.requests) - asked == before + 40
     assert reports["annotations"].stopped is not None
@@ -136,7 +140,7 @@ def test_a_budget_ends_the_labelling_and_the_student_learns_from_what_there_is(
 def test_a_budget_too_small_for_a_taxonomy_stops_the_run_and_loses_nothing(
     make_project: Callable[..., Project], server: ScriptedServer, tmp_path: Path
 ) -> None:
-    project = make_project(engine=joined(server), budget={"calls": 30})
+    project = make_project(evaluation=UNCHECKED, engine=joined(server), budget={"calls": 30})
     with pytest.raises(BudgetReachedError, match="Left: 31 of 60 summaries"):
         run_to_the_end(project, tmp_path / "store", "first")
     assert Store.open(tmp_path / "store").query("select count(*) from summaries")[1] == [(29,)], "one of the 30 calls wrote the question"

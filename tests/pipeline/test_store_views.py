@@ -22,6 +22,7 @@ VIEWS = {
     "disagreements",
     "document_languages",
     "drift_now",
+    "evaluation_history",
     "near_copies",
     "taxonomy_versions",
     "unlabelled_documents",
@@ -34,6 +35,7 @@ VIEWS = {
     "label_history",
     "plan_against_run",
     "serving",
+    "worst_mistakes",
 }
 
 
