@@ -71,11 +71,14 @@ def _schema(connection: Connection) -> Finding:
     return Finding("schema", True, f"{found}" + (f" of {newest}: the next command that opens the tables brings them up to date" if missing else ""))
 
 
+OF_OTHER_TEXTS = frozenset({"written_examples", "embeddings"})  # what a model wrote, and category cards, are no documents
+
+
 def _rows(connection: Connection) -> Iterator[Finding]:
     """Look for rows of texts that no document has, and for pointers to what is not there."""
     lost = []
     for table in TABLES.values():
-        if "text_hash" in hash_columns(table) and table.name != "written_examples":  # those are no documents
+        if "text_hash" in hash_columns(table) and table.name not in OF_OTHER_TEXTS:
             sql = f"select count(*) from {table.name} anti join documents using (text_hash)"  # noqa: S608 - names of TABLES
             if count := connection.execute(sql).fetchall()[0][0]:
                 lost.append(f"{count} of {table.name}")
