@@ -12,12 +12,21 @@ from pipeline.stages.review_import import ImportReport, import_sheets
 from pipeline.store import Store
 from tests.tiny import NAMES
 
-__all__ = ["Review", "read_sheet", "topic_label", "write_sheet"]
+__all__ = ["Review", "read_sheet", "said", "topic_label", "write_sheet"]
 
 
 def read_sheet(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def said(store: Store) -> dict[tuple[str, str], str | None]:
+    """Give the name that each rater gave each document."""
+    sql = """
+    select rater, doc_id, name from ratings join review_items using (sheet_id, text_hash) join review_sheets using (sheet_id)
+    left join categories on categories.taxonomy_id = review_sheets.taxonomy_id and categories.category_id = ratings.category_id
+    """
+    return {(rater, doc_id): name for rater, doc_id, name in store.rows(sql)}
 
 
 def write_sheet(

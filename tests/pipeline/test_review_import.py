@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,8 +11,7 @@ from pipeline.errors import ReviewError
 from pipeline.ids import text_hash
 from pipeline.records import Category, Change
 from pipeline.stages.reviews import PEOPLE, people_of
-from pipeline.store import Store
-from tests.reviewed import Review, read_sheet, topic_label, write_sheet
+from tests.reviewed import Review, read_sheet, said, write_sheet
 from tests.stored import everything
 from tests.tiny import NAMES
 
@@ -21,15 +19,6 @@ from tests.tiny import NAMES
 @pytest.fixture(name="review")
 def _review(at_home: Path) -> Review:
     return Review(at_home)
-
-
-def said(store: Store) -> dict[tuple[str, str], str | None]:
-    """Give the name that each rater gave each document."""
-    sql = """
-    select rater, doc_id, name from ratings join review_items using (sheet_id, text_hash) join review_sheets using (sheet_id)
-    left join categories on categories.taxonomy_id = review_sheets.taxonomy_id and categories.category_id = ratings.category_id
-    """
-    return {(rater, doc_id): name for rater, doc_id, name in store.rows(sql)}
 
 
 def test_a_filled_sheet_is_kept_and_becomes_the_word_of_people(review: Review) -> None:
@@ -264,65 +253,6 @@ def test_a_formula_comes_back_as_the_text_that_it_was(review: Review) -> None:
     found = review.take(write_sheet(sheet, rows))
     assert found.files[0].accepted == 8
     assert {row[0] for row in review.store.rows("select comment from ratings")} == {"=1"}
-
-
-def choices(names: list[str]) -> list[dict[str, Any]]:
-    return [{"from_name": "category", "to_name": "text", "type": "choices", "value": {"choices": names}}]
-
-
-@pytest.mark.parametrize("form", ["json", "json-min"])
-def test_label_studio_comes_back(review: Review, form: str) -> None:
-    made = review.write("studio", kind="label-studio", count=12, also=True)
-    tasks = json.loads((made.files[0] / "tasks-00001.json").read_text(encoding="utf-8"))
-    labels = [topic_label({"document": task["data"]["doc_id"]}) for task in tasks]
-    if form == "json":
-        skipped = {"was_cancelled": True, "result": [], "completed_by": {"email": "ben@x"}}
-        items = [
-            {"id": place, "data": task["data"], "annotations": [skipped, {"completed_by": {"email": "anna@x"}, "result": choices([label])}]}
-            for place, (task, label) in enumerate(zip(tasks, labels, strict=True))
-        ]
-        items[0]["annotations"].append({"completed_by": 7, "result": choices(["Login Trouble", "Late Parcels"])})
-        items[1]["annotations"] = [skipped]
-    else:
-        items = [{**task["data"], "id": 1, "category": label, "annotator": "anna@x"} for task, label in zip(tasks, labels, strict=True)]
-        items[0]["category"] = {"choices": [labels[0], "Late Parcels"]}
-        items[1]["category"] = ""
-    back = review.folder / "project-1.json"
-    back.write_text(json.dumps(items), encoding="utf-8")
-    found = review.take(back)
-    assert review.rejects() == []
-    assert found.files[0].empty == 1
-    answers = {doc_id: name or "None of these" for (rater, doc_id), name in said(review.store).items() if rater == "anna@x"}
-    assert answers == {task["data"]["doc_id"]: label for task, label in zip(tasks, labels, strict=True) if task is not tasks[1]}
-    by_others = {key: name for key, name in said(review.store).items() if key[0] != "anna@x"}
-    assert by_others == ({("7", tasks[0]["data"]["doc_id"]): "Login Trouble"} if form == "json" else {})
-    assert sorted(review.store.rows("select len(also) from ratings"))[-1] == (1,)
-
-
-@pytest.mark.parametrize("form", ["records", "flattened"])
-def test_argilla_comes_back(review: Review, form: str) -> None:
-    made = review.write("argilla", kind="argilla", count=12, raters=("anna",))
-    records = json.loads((made.files[0] / "records.json").read_text(encoding="utf-8"))
-    ids = {one.name: one.category_id for one in review.store.taxonomy(made.sheet.taxonomy_id).categories} | {"None of these": "none"}
-    labels = {record["id"]: topic_label({"document": record["id"]}) for record in records}
-    for record in records:
-        record["responses"] = {"category": [{"value": ids[labels[record["id"]]], "user_id": "f3a1", "status": "submitted"}]}
-    records[0]["responses"] = {"category": [{"value": ids["Login Trouble"], "user_id": "f3a1", "status": "draft"}]}
-    if form == "flattened":
-        records = [
-            {
-                "id": one["id"], "text": one["fields"]["text"], **one["metadata"],
-                "category.responses": [given["value"] for given in one["responses"]["category"]],
-                "category.responses.users": ["f3a1"],
-                "category.responses.status": [given["status"] for given in one["responses"]["category"]],
-            }
-            for one in records
-        ]  # fmt: skip
-    (made.files[0] / "records.json").write_text(json.dumps(records), encoding="utf-8")
-    review.take(made.files[0])
-    assert review.rejects() == []
-    answers = {doc_id: name or "None of these" for (rater, doc_id), name in said(review.store).items() if rater == "anna"}
-    assert answers == {doc_id: label for doc_id, label in labels.items() if doc_id != records[0]["id"]}
 
 
 def test_what_is_forgotten_takes_its_answers_along(review: Review) -> None:
