@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,9 +20,9 @@ from pipeline.corpus.opening import open_file
 from pipeline.corpus.rows import Line, RawRow
 from pipeline.errors import CorpusError
 
-__all__ = ["Block", "Strings", "has_columns", "json_block", "line_blocks", "parquet_blocks", "row_of_json"]
+__all__ = ["Block", "has_columns", "json_block", "line_blocks", "parquet_columns", "row_of_json"]
 
-BLOCK_ROWS = 16_384  # of Parquet
+BLOCK_ROWS, READ_BYTES = 16_384, 2**20  # of Parquet
 KIND = re.compile(rb'"_type": *"(\w+)"')
 
 
@@ -37,22 +36,6 @@ class Block:
     plain: Sequence[bool]  # whether the text of a row, where it is text, needs no escaping in JSON; empty where it is not known
     raw: Callable[[int], RawRow]  # gives a row of the columns, by its place among them, as the row reader does
     others: Sequence[RawRow]
-
-
-@dataclass(frozen=True)
-class Strings:
-    """Rows that stand close together in one file, of which all columns are text; a value may be null."""
-
-    source: str
-    positions: np.ndarray[Any, np.dtype[np.int64]]  # from 1
-    columns: Mapping[str, pa.StringArray]
-    raw: Callable[[int], RawRow]  # gives a row, by its place here, as the row reader does
-
-    def only(self, places: Sequence[int]) -> Block:
-        """Give some of the rows as they are parsed."""
-        at = pa.array(places, pa.int64())
-        columns = {name: column.take(at).to_pylist() for name, column in self.columns.items()}
-        return Block(self.source, self.positions[list(places)].tolist(), columns, (), lambda place: self.raw(places[place]), ())
 
 
 def line_blocks(path: Path, size: int) -> Iterator[tuple[int, bytes]]:
@@ -143,46 +126,19 @@ def has_columns(path: Path, wanted: Sequence[str]) -> bool:
     return set(wanted) <= set(schema.names) and kinds <= {b"Value", b"Sequence", b"List", b"LargeList"}
 
 
-def parquet_blocks(path: Path, name: str, wanted: Sequence[str], size: int) -> Iterator[Block | Strings]:
-    """Read a Parquet file; where all that is wanted is text, as such.
+def parquet_columns(path: Path, wanted: Sequence[str], size: int) -> Iterator[tuple[int, dict[str, pa.Array]]]:
+    """Read a Parquet file, many rows at a time: the position of the first, and columns.
 
+    :param size: in bytes, of the rows read together.
     :raises CorpusError: where it cannot be read.
     """
     first = 1
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:  # what is buffered ahead is kept to the end
             for batch in file.iter_batches(BLOCK_ROWS, columns=list(wanted)):
-                positions = range(first, first + batch.num_rows)
+                rows = max(1, size * batch.num_rows // (batch.nbytes or 1))
+                for start in range(0, batch.num_rows, rows):
+                    yield first + start, {name: batch.column(name).slice(start, rows) for name in wanted}
                 first += batch.num_rows
-                if texts := _texts(batch, wanted):
-                    yield from _strings(name, positions, texts, max(1, size * batch.num_rows // (batch.nbytes or 1)))
-                    continue
-                columns = {column: batch.column(column).to_pylist() for column in wanted}
-                yield Block(name, positions, columns, (), _row_of(name, positions, columns), ())
     except (OSError, pa.ArrowException) as error:
         raise CorpusError(f"{path} cannot be read as parquet: {error}") from error
-
-
-def _strings(name: str, positions: range, columns: Mapping[str, pa.StringArray], rows: int) -> Iterator[Strings]:
-    """Cut columns into pieces of so many rows."""
-    for start in range(0, len(positions), rows):
-        here, part = positions[start : start + rows], {name: column.slice(start, rows) for name, column in columns.items()}
-        yield Strings(name, np.arange(here.start, here.stop), part, _row_of(name, here, part))
-
-
-def _texts(batch: pa.RecordBatch, wanted: Sequence[str]) -> dict[str, pa.StringArray]:
-    """Give the wanted columns where all of them are text, and none otherwise."""
-    columns = {column: batch.column(column) for column in wanted}
-    kinds = [column.type.value_type if pa.types.is_dictionary(column.type) else column.type for column in columns.values()]
-    if not all(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind) for kind in kinds):
-        return {}
-    return {name: column.cast(pa.string()) for name, column in columns.items()}
-
-
-def _row_of(name: str, positions: Sequence[int], columns: Mapping[str, Any]) -> Callable[[int], RawRow]:
-    def row(place: int) -> RawRow:
-        values = {column: values[place] for column, values in columns.items()}
-        plain = {column: value.as_py() if isinstance(value, pa.Scalar) else value for column, value in values.items()}
-        return RawRow(name, positions[place], plain)
-
-    return row

@@ -24,7 +24,7 @@ from pipeline.corpus_settings import CorpusSettings
 from pipeline.ids import canonical_json
 from pipeline.settings import Project
 
-__all__ = ["UncertainError", "json_of", "normal_pieces", "part_of", "partition_in"]
+__all__ = ["UncertainError", "json_of", "normal_pieces", "part_of", "partition_in", "time_of"]
 
 EDGES = ("", " ")
 EXACT = 1e15  # from here on a float may stand for a whole number that it cannot hold
@@ -46,7 +46,7 @@ def part_of(block: Block, project: Project) -> tuple[Part, Sequence[int]]:
     if titles is not None:
         found["title"] = titles
     if corpus.time is not None:
-        found["written_at"] = _each(values[corpus.time], _time_of, left)
+        found["written_at"] = _each(values[corpus.time], time_of, left)
     if corpus.id is not None:
         found["doc_id"] = _ids(values[corpus.id], left)
     if corpus.gold is not None:
@@ -83,7 +83,11 @@ def _titled(values: Mapping[str, Sequence[Any]], corpus: CorpusSettings, left: s
     return texts, titles
 
 
-def _time_of(value: Any) -> Any:
+def time_of(value: Any) -> Any:
+    """Read a time.
+
+    :raises UncertainError: where it is none.
+    """
     try:
         return read_time(value)
     except ValueError as error:
@@ -95,7 +99,7 @@ def _is_plain(value: object) -> bool:
 
 
 def normal_pieces(texts: Sequence[Any], plain: Sequence[bool], left: set[int]) -> tuple[list[bytes], list[int]]:
-    """Spell what the hashes of texts are made of, and count their words, as `text_hash` and `Document.words` do.
+    """Spell what the hashes of texts are made of, without the first quote, and count their words, as `text_hash` and `Document.words` do.
 
     :param left: takes the places of what is no text, or an empty one.
     """
@@ -105,13 +109,13 @@ def normal_pieces(texts: Sequence[Any], plain: Sequence[bool], left: set[int]) -
             left.add(place)
             text = ""
         if simple and text.isascii() and "  " not in text and text[:1] not in EDGES and text[-1:] != " ":
-            pieces.append(f'"{text}"]'.encode())
+            pieces.append(f'{text}"]'.encode())
             words.append(text.count(" ") + 1)
             continue
         parts = (text if text.isascii() else normalize("NFC", text)).split()
         if not parts:
             left.add(place)
-        pieces.append(f"{encode_basestring(' '.join(parts))}]".encode())
+        pieces.append(f"{encode_basestring(' '.join(parts))[1:]}]".encode())
         words.append(len(parts))
     return pieces, words
 

@@ -6,7 +6,6 @@ stands still at a record that is not ordinary: one that breaks a rule, has other
 """
 
 import csv
-import io
 import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -15,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.corpus.blocks import Block, Strings, line_blocks
-from pipeline.corpus.csv_cuts import Cuts, Flags, can_be_cut, cut_lines
+from pipeline.corpus.blocks import Block, line_blocks
+from pipeline.corpus.csv_cuts import Fields, can_be_cut, cut_lines
+from pipeline.corpus.cuts import Cut, Flags
 from pipeline.corpus.delimited import MAX_LINES, LineSource, make_row, records
 from pipeline.corpus.dialects import Dialect, hinted_delimiter
+from pipeline.corpus.lines import Lines, is_valid_utf8
 from pipeline.corpus.rows import Line, RawRow
 from pipeline.errors import CorpusError
 
@@ -32,47 +33,47 @@ class _Lines:
 
     def __init__(self, path: Path, size: int) -> None:
         self._blocks = line_blocks(path, size)
-        self.first = 1  # number of the first line here
-        self.texts: list[str] = []
-        self.faulty: set[int] = set()  # numbers of those that are not UTF-8
+        self._first = 1  # number of the first line here
+        self.here = Lines(b"")
+
+    def __len__(self) -> int:
+        return len(self.here)
 
     def more(self) -> bool:
         """Take up the next lines of the file; False where there are none."""
         found = next(self._blocks, None)
         if found is None:
             return False
-        number, lines = found
-        try:
-            text = lines.decode()
-        except UnicodeDecodeError:
-            text = lines.decode("utf-8", "surrogateescape")
-            self.faulty |= {number + place for place, line in enumerate(lines.split(b"\n")) if not _decodes(line)}
-        self.texts += io.StringIO(text, newline="\n")
+        self.here = Lines(self.here.between(0) + found[1])
         return True
 
     def drop(self, count: int) -> None:
         """Let go of the first lines."""
-        self.first += count
-        del self.texts[:count]
-        self.faulty = {number for number in self.faulty if number >= self.first}
+        self._first += count
+        self.here = Lines(self.here.between(count))
+
+    def number(self, place: int) -> int:
+        """Give the number of a line in the file."""
+        return self._first + place
+
+    def text(self, place: int) -> str:
+        """Give a line, bytes that are not UTF-8 as surrogates."""
+        return self.here.line(place).decode("utf-8", "surrogateescape")
+
+    def faulty(self, start: int, end: int) -> bool:
+        """Tell whether one of some lines is not UTF-8."""
+        return not is_valid_utf8(self.here.between(start, end))
 
     def from_place(self, place: int) -> Iterator[Line]:
         """Give lines as the row reader takes them, and further ones of the file."""
-        while place < len(self.texts) or self.more():
-            text, number = self.texts[place], self.first + place
-            yield Line(number, text, text.encode("utf-8", "surrogateescape"), number in self.faulty)
+        while place < len(self) or self.more():
+            raw = self.here.line(place)
+            text = self.text(place)
+            yield Line(self.number(place), text, raw, self.faulty(place, place + 1))
             place += 1
 
 
-def _decodes(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def csv_blocks(path: Path, name: str, wanted: Sequence[str], dialect: Dialect, size: int) -> Iterator[Block | Strings]:
+def csv_blocks(path: Path, name: str, wanted: Sequence[str], dialect: Dialect, size: int) -> Iterator[Block | Cut]:
     """Read a CSV or TSV file with a header.
 
     :raises CorpusError: where the header cannot be read.
@@ -80,12 +81,12 @@ def csv_blocks(path: Path, name: str, wanted: Sequence[str], dialect: Dialect, s
     csv.field_size_limit(sys.maxsize)
     lines = _Lines(path, size)
     header: list[str] = []
-    while lines.texts or lines.more():
-        end, place = len(lines.texts), 0
+    while len(lines) or lines.more():
+        end, place = len(lines), 0
         if not header:
             header, place = _header(path, lines, name, dialect)
         found = _Found([], [], [])
-        cuts = cut_lines("".join(lines.texts), dialect.delimiter, len(header)) if can_be_cut(dialect, header, wanted) else None
+        cuts = cut_lines(lines.here, dialect.delimiter, len(header)) if can_be_cut(dialect, header, wanted) else None
         taken, changes = np.zeros(end, dtype=bool), [] if cuts is None else (np.flatnonzero(np.diff(cuts.simple)) + 1).tolist()
         while header and place < end:
             if cuts is not None and cuts.simple[place]:
@@ -98,9 +99,9 @@ def csv_blocks(path: Path, name: str, wanted: Sequence[str], dialect: Dialect, s
                 if place < stop:
                     place = _other(lines, place, name, dialect, header, found)
         if cuts is not None:
-            yield _strings(cuts, taken, lines.first, name, header, wanted, dialect)
+            yield _cut(cuts, taken, lines.number(0), name, header, wanted, dialect)
         yield _block(name, found, header, wanted)
-        lines.drop(place if header else len(lines.texts))
+        lines.drop(place if header else len(lines))
 
 
 @dataclass(frozen=True)
@@ -114,25 +115,25 @@ class _Found:
 
 def _header(path: Path, lines: _Lines, name: str, dialect: Dialect) -> tuple[list[str], int]:
     """Read the header, and say at which place the lines below it begin."""
-    hinted = lines.first == 1 and hinted_delimiter(lines.texts[0]) is not None
+    hinted = lines.number(0) == 1 and hinted_delimiter(lines.text(0)) is not None
     source = LineSource(lines.from_place(1 if hinted else 0), dialect)
     for record in records(source, name, dialect):
         if isinstance(record, RawRow):
             raise CorpusError(f"The header of {path} cannot be read: {record.error[1] if record.error else ''}. It is: {record.raw[:200]}")
-        return record, source.taken[0].number - lines.first + source.used
+        return record, source.taken[0].number - lines.number(0) + source.used
     return [], 0
 
 
 def _ordinary(lines: _Lines, place: int, end: int, dialect: Dialect, width: int, found: _Found) -> int:
     """Read records up to a place, and say at which place the first one begins that was not read."""
-    reader = dialect.reader(lines.texts[place:end])
-    first = lines.first + place
+    reader = dialect.reader(list(map(lines.text, range(place, end))))
+    first, valid = lines.number(place), not lines.faulty(place, end)
     begun = 0
     try:
         for fields in reader:
             ended = reader.line_num
             if fields:
-                faulty = bool(lines.faulty) and not lines.faulty.isdisjoint(range(first + begun, first + ended))
+                faulty = not valid and lines.faulty(place + begun, place + ended)
                 if len(fields) != width or faulty or ended - begun > MAX_LINES:
                     break
                 found.positions.append(first + begun)
@@ -155,8 +156,8 @@ def _other(lines: _Lines, place: int, name: str, dialect: Dialect, header: list[
         else:
             found.positions.append(source.taken[0].number)
             found.records.append(record)
-        return source.taken[0].number - lines.first + source.used
-    return len(lines.texts)
+        return source.taken[0].number - lines.number(0) + source.used
+    return len(lines)
 
 
 def _run_end(changes: Sequence[int], place: int, end: int) -> int:
@@ -165,7 +166,7 @@ def _run_end(changes: Sequence[int], place: int, end: int) -> int:
     return changes[number] if number < len(changes) else end
 
 
-def _strings(cuts: Cuts, taken: Flags, first: int, name: str, header: Sequence[str], wanted: Sequence[str], dialect: Dialect) -> Strings:
+def _cut(cuts: Fields, taken: Flags, first: int, name: str, header: Sequence[str], wanted: Sequence[str], dialect: Dialect) -> Cut:
     numbers = {column: place for place, column in enumerate(header) if column in wanted}
     places = np.flatnonzero(taken)
 
@@ -173,7 +174,7 @@ def _strings(cuts: Cuts, taken: Flags, first: int, name: str, header: Sequence[s
         fields = next(dialect.reader([cuts.lines.line(int(places[place])).decode()]))
         return RawRow(name, first + int(places[place]), dict(zip(header, fields, strict=True)))
 
-    return Strings(name, places + first, cuts.columns(numbers, taken[cuts.simple]), raw)
+    return Cut(name, places + first, raw, cuts.columns(numbers, taken[cuts.simple]))
 
 
 def _block(name: str, found: _Found, header: Sequence[str], wanted: Sequence[str]) -> Block:

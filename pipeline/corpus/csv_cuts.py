@@ -7,22 +7,18 @@ of quotes stands before it. Lines with other quotes, other numbers of fields, or
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
+from pipeline.corpus.cuts import Flags, Places, Values
 from pipeline.corpus.dialects import Dialect
-from pipeline.corpus.templates import QUOTE, RETURN, SPACE, Lines
+from pipeline.corpus.lines import QUOTE, RETURN, SPACE, Lines
 
-__all__ = ["Cuts", "Flags", "can_be_cut", "cut_lines"]
-
-Places = np.ndarray[Any, np.dtype[np.int64]]
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
+__all__ = ["Fields", "can_be_cut", "cut_lines"]
 
 
 @dataclass(frozen=True)
-class Cuts:
+class Fields:
     """Which lines are a record if they begin outside quotes, and where the fields of these stand."""
 
     lines: Lines
@@ -30,14 +26,14 @@ class Cuts:
     begins: Places  # of shape (simple lines, fields)
     ends: Places
 
-    def columns(self, numbers: Mapping[str, int], kept: Flags) -> dict[str, pa.StringArray]:
+    def columns(self, numbers: Mapping[str, int], kept: Flags) -> dict[str, Values]:
         """Cut columns out of some of the simple lines.
 
         :param numbers: of the fields, by the name of a column.
         :param kept: of each simple line, whether it is wanted.
         """
         begins, ends = self.begins[kept], self.ends[kept]
-        return {name: self.lines.between(begins[:, number], ends[:, number]) for name, number in numbers.items()}
+        return {name: Values(self.lines.data, begins[:, number], ends[:, number]) for name, number in numbers.items()}
 
 
 def can_be_cut(dialect: Dialect, header: Sequence[str], wanted: Sequence[str]) -> bool:
@@ -46,12 +42,8 @@ def can_be_cut(dialect: Dialect, header: Sequence[str], wanted: Sequence[str]) -
     return plain and dialect.delimiter.isascii() and dialect.delimiter not in ' "\\' and set(wanted) <= set(header)
 
 
-def cut_lines(text: str, delimiter: str, width: int) -> Cuts:
-    """Find the lines that are a record of so many fields.
-
-    :param text: lines with their ends, bytes that are not UTF-8 as surrogates.
-    """
-    lines = Lines(text.encode("utf-8", "surrogateescape"))
+def cut_lines(lines: Lines, delimiter: str, width: int) -> Fields:
+    """Find the lines that are a record of so many fields."""
     codes, starts, mark = lines.codes, lines.starts, ord(delimiter)
     ends = lines.ends - ((codes[lines.ends - 1] == RETURN) & (lines.ends > starts))
     quotes, marks = np.flatnonzero(codes == QUOTE), np.flatnonzero(codes == mark)
@@ -76,4 +68,4 @@ def cut_lines(text: str, delimiter: str, width: int) -> Cuts:
     begins = np.concatenate([starts[simple, None], inner + 1], axis=1)
     closes = np.concatenate([inner, ends[simple, None]], axis=1)
     quoted = (codes[begins] == QUOTE) & (closes > begins)
-    return Cuts(lines, simple, begins + quoted, closes - quoted)
+    return Fields(lines, simple, begins + quoted, closes - quoted)

@@ -19,9 +19,14 @@ PAIRS = np.frombuffer("".join(f"{number:02x}" for number in range(256)).encode()
 END = np.frombuffer(b'"]]', np.uint8)
 
 
-def digests_of(kind: str, pieces: Iterable[bytes]) -> Digests:
-    """Hash canonical JSON, each with the `]` that ends it, to rows of 16 bytes."""
-    return _digests(hash_start(kind), pieces)
+def digests_of(kind: str, pieces: Iterable[bytes], opening: bytes = b"") -> Digests:
+    """Hash canonical JSON, each with the `]` that ends it, to rows of 16 bytes.
+
+    :param opening: with what each begins that is not in its piece.
+    """
+    start = hash_start(kind)
+    start.update(opening)
+    return _digests(start, pieces)
 
 
 def ids_of(kind: str, digests: Digests) -> pa.Array:

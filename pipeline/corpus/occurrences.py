@@ -3,11 +3,12 @@
 import secrets
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from mmap import mmap
 from typing import Any
 
 import numpy as np
 
-from pipeline.corpus.templates import words_of
+from pipeline.corpus.cuts import PADDING, Places, words_of
 
 __all__ = ["Keys", "Occurrences", "keys_of_digests", "keys_of_slices", "keys_of_texts"]
 
@@ -15,14 +16,13 @@ RUNS, WORD = 256, 8
 FULL = np.uint64(2**64 - 1)
 ODD = np.frombuffer(secrets.token_bytes(9 * WORD), np.uint64) | np.uint64(1)  # so that nobody can make ids that are taken for one
 Keys = np.ndarray[Any, np.dtype[np.uint64]]
-Places = np.ndarray[Any, np.dtype[np.int64]]
 Counts = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def keys_of_texts(texts: Sequence[bytes]) -> Keys:
     """Make keys of ids in UTF-8, which are others in each process."""
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    return keys_of_slices(words_of(b"".join(texts) + bytes(WORD)), np.cumsum(lengths) - lengths, lengths)
+    return keys_of_slices(words_of(b"".join(texts) + bytes(PADDING)), np.cumsum(lengths) - lengths, lengths)
 
 
 def keys_of_slices(words: np.ndarray[Any, np.dtype[np.uint64]], begins: Places, lengths: Places) -> Keys:
@@ -78,10 +78,19 @@ class Occurrences:
                 here, run = slice(start, end), self._runs[number]
                 first = np.searchsorted(run, values[here])
                 counts[here] += np.searchsorted(run, values[here], side="right") - first
-                self._runs[number] = np.insert(run, first, values[here])
+                self._runs[number] = _with(run, values[here], first)
         found = np.empty_like(counts)
         found[order] = counts
         return found
+
+
+def _with(run: Keys, values: Keys, places: Places) -> Keys:
+    """Put values into a sorted run, in memory of its own: on the heap, what stays would hold fast what the work on each batch leaves free."""
+    made: Keys = np.frombuffer(mmap(-1, (len(run) + len(values)) * run.itemsize), np.uint64)
+    new = np.zeros(len(made), dtype=bool)
+    new[places + np.arange(len(values))] = True
+    made[new], made[~new] = values, run
+    return made
 
 
 def _rank_among_equals(values: Keys, runs: Keys) -> Counts:

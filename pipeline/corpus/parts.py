@@ -3,22 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from pipeline.corpus.cuts import Places
 from pipeline.corpus.digests import digests_of, ids_of, order_keys
 from pipeline.corpus.occurrences import Keys, keys_of_digests
 from pipeline.corpus.rows import RawRow
 from pipeline.ids import canonical_json
 
-__all__ = ["DOCUMENT_SCHEMA", "Part", "Places", "Raw", "make_part", "unnamed_pieces"]
+__all__ = ["DOCUMENT_SCHEMA", "Part", "Raw", "make_part", "unnamed_pieces"]
 
 TEXT_COLUMNS = ("doc_id", "text_hash", "text", "source", "metadata", "gold", "order_key", "partition", "title", "language")
 DOCUMENT_SCHEMA = pa.schema([*((name, pa.string()) for name in TEXT_COLUMNS), ("words", pa.int64()), ("written_at", pa.timestamp("us"))])
 Raw = Callable[[int], RawRow]
-Places = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,10 @@ def make_part(
     """Make the hashes of documents.
 
     :param columns: all but the hashes; `doc_id` among them where the corpus has ids.
-    :param pieces: the JSON of each normalised text, and `]`.
+    :param pieces: the JSON of each normalised text without the quote that opens it, and `]`.
     :param named: keys of the ids, or what ids are made from where the corpus has none, as `unnamed_pieces` gives it.
     """
-    texts = digests_of("text", pieces)
+    texts = digests_of("text", pieces, b'"')
     made = {"text_hash": ids_of("text", texts), "order_key": order_keys(texts, seed)}
     if isinstance(named, np.ndarray):
         return Part(positions, {**columns, **made}, named, raw)

@@ -2,22 +2,23 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.corpus.blocks import Block, Strings, json_block, line_blocks, parquet_blocks, row_of_json
+from pipeline.corpus.arrow_cuts import cut_of_columns
+from pipeline.corpus.blocks import Block, json_block, line_blocks, parquet_columns, row_of_json
 from pipeline.corpus.candidates import part_of
 from pipeline.corpus.columns import wanted_columns
 from pipeline.corpus.csv_blocks import csv_blocks
+from pipeline.corpus.cut_parts import cut_part
+from pipeline.corpus.cuts import Cut, Values
 from pipeline.corpus.dialects import dialect_of
 from pipeline.corpus.encodings import check_encoding
+from pipeline.corpus.lines import Lines
 from pipeline.corpus.parts import Part
 from pipeline.corpus.rows import RawRow
-from pipeline.corpus.strings import strings_part
-from pipeline.corpus.template_parts import template_part
-from pipeline.corpus.templates import Lines, Template, template_of
+from pipeline.corpus.templates import Slots, Template, fitting, template_of
 from pipeline.settings import Project
 
 __all__ = ["BLOCK_BYTES", "BULK_BYTES", "BULK_ROWS", "Stretch", "gathered", "stretches_of"]
@@ -50,20 +51,24 @@ def stretches_of(path: Path, name: str, kind: str, project: Project) -> Iterator
     :raises CorpusError: where it cannot be read, or is in another encoding than the project file says.
     """
     if kind == "parquet":
-        return (_of_block(block, project) for block in parquet_blocks(path, name, wanted_columns(project), BLOCK_BYTES))
+        read = parquet_columns(path, wanted_columns(project), BLOCK_BYTES)
+        return (_of_cut(cut_of_columns(name, first, columns), project) for first, columns in read)
     if project.corpus.encoding is None:
         check_encoding(path)
     if kind == "jsonl":
         return _json_stretches(path, name, project)
     dialect = dialect_of(path, project.corpus.dialect, delimiter="\t" if kind == "tsv" else None, encoding=project.corpus.encoding)
-    return (_of_block(block, project) for block in csv_blocks(path, name, wanted_columns(project), dialect, BLOCK_BYTES))
+    found = csv_blocks(path, name, wanted_columns(project), dialect, BLOCK_BYTES)
+    return (_of_cut(one, project) if isinstance(one, Cut) else _of_block(one, project) for one in found)
 
 
-def _of_block(block: Block | Strings, project: Project) -> Stretch:
-    if isinstance(block, Strings):
-        parts, rest = strings_part(block, project)
-        others = _of_block(block.only(rest), project)
-        return Stretch([*parts, *others.parts], others.rows)
+def _of_cut(cut: Cut, project: Project) -> Stretch:
+    part, left = cut_part(cut, project)
+    others = _of_block(cut.parsed(left), project)
+    return Stretch([*([] if part is None else [part]), *others.parts], others.rows)
+
+
+def _of_block(block: Block, project: Project) -> Stretch:
     part, left = part_of(block, project)
     return Stretch([part], [*(block.raw(place) for place in left), *block.others])
 
@@ -73,18 +78,18 @@ def _json_stretches(path: Path, name: str, project: Project) -> Iterator[Stretch
     for first, block in line_blocks(path, BLOCK_BYTES):
         lines = Lines(block)
         found: list[Part] = []
-        others = np.arange(len(lines.ends))
-        raw = partial(_row_of_line, lines, first, name)
+        others = np.arange(len(lines))
         for _ in range(TEMPLATES):
             if template is None and len(others):
                 template = template_of(lines.line(int(others[0])).removesuffix(b"\n"), wanted_columns(project))
             if template is None:
                 break
-            made = template_part(lines, template, others, project, source=name, positions=first + np.arange(len(lines.ends)), raw=raw)
-            if made is None:
+            fit = fitting(lines, template, others)
+            part, left = cut_part(_cut_of(fit, lines, template, first, name), project)
+            if part is None and len(fit.lines):
                 break
-            part, rest = made
-            found.append(part)
+            found += [] if part is None else [part]
+            rest = np.setdiff1d(others, np.delete(fit.lines, left), assume_unique=True)
             if len(rest) < len(others) / 2:
                 others = rest
                 break
@@ -93,8 +98,14 @@ def _json_stretches(path: Path, name: str, project: Project) -> Iterator[Stretch
         yield Stretch([*found, *stretch.parts], stretch.rows)
 
 
-def _row_of_line(lines: Lines, first: int, name: str, number: int) -> RawRow:
-    return row_of_json(first + number, lines.line(number), name)
+def _cut_of(fit: Slots, lines: Lines, template: Template, first: int, name: str) -> Cut:
+    def raw(place: int) -> RawRow:
+        number = int(fit.lines[place])
+        return row_of_json(first + number, lines.line(number), name)
+
+    begins, ends = fit.opens + 1, fit.closes
+    values = {column: Values(lines.data, begins[:, number], ends[:, number]) for column, number in template.slots.items()}
+    return Cut(name, first + fit.lines, raw, values, constants=template.constants)
 
 
 def gathered(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:

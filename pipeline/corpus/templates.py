@@ -7,19 +7,18 @@ characters, is valid JSON and has these values at the same keys. Whatever is not
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
+from pipeline.corpus.cuts import Flags, Places, words_of
 from pipeline.corpus.json_lines import check_depth
+from pipeline.corpus.lines import QUOTE, Lines
 
-__all__ = ["QUOTE", "RETURN", "SPACE", "Lines", "Slots", "Template", "template_of", "words_of"]
+__all__ = ["Slots", "Template", "fitting", "template_of"]
 
-Places = np.ndarray[Any, np.dtype[np.int64]]
-QUOTE, BACKSLASH, NEWLINE, RETURN, SPACE = 0x22, 0x5C, 0x0A, 0x0D, 0x20
-WORD = 8
+WORD = 8  # bytes that are compared at once
 
 
 @dataclass(frozen=True)
@@ -78,108 +77,39 @@ class Slots:
     closes: Places  # place of the quote after it
 
 
-@dataclass(frozen=True)
-class Lines:
-    """Many lines with what is asked of their bytes."""
-
-    block: bytes  # lines with their ends; the last may lack it
-    data: bytearray = field(init=False)
-    codes: np.ndarray[Any, np.dtype[np.uint8]] = field(init=False)
-    ends: Places = field(init=False)  # places of the line ends
-
-    def __post_init__(self) -> None:
-        """Find the ends of the lines."""
-        data = bytearray(self.block)
-        if not self.block.endswith(b"\n"):
-            data += b"\n"
-        data += bytes(WORD)
-        codes = np.frombuffer(data, np.uint8)
-        object.__setattr__(self, "data", data)
-        object.__setattr__(self, "codes", codes)
-        object.__setattr__(self, "ends", np.flatnonzero(codes == NEWLINE))
-
-    @property
-    def starts(self) -> Places:
-        """Give the places at which lines start."""
-        return np.concatenate([[0], self.ends[:-1] + 1])
-
-    def line(self, number: int) -> bytes:
-        """Give one line with its end."""
-        return self.block[self.ends[number - 1] + 1 if number else 0 : self.ends[number] + 1]
-
-    def fitting(self, template: Template, among: Places) -> Slots:
-        """Find those among some lines that fit a template."""
-        quotes = np.flatnonzero(self.codes == QUOTE)
-        starts, ends = self.starts, self.ends
-        first = np.searchsorted(quotes, starts)
-        fits = np.zeros(len(ends), dtype=bool)
-        fits[among] = True
-        fits &= (np.searchsorted(quotes, ends) - first) == template.quotes
-        fits[self.unusual()] = False
-        lines = np.flatnonzero(fits)
-        first, starts, ends = first[lines], starts[lines], ends[lines]
-        kept = np.ones(len(lines), dtype=bool)
-        opens, closes, quote = [], [], 0
-        for number, piece in enumerate(template.pieces):
-            begin = quotes[first + quote - 1] if number else starts
-            quote += piece.count(b'"') - (1 if number else 0)
-            last = number == len(template.pieces) - 1
-            end = ends if last else quotes[first + quote - 1] + 1
-            kept &= (end - begin == len(piece)) & self._equal(begin, piece)
-            if number:
-                closes.append(begin)
-            if not last:
-                opens.append(end - 1)
-                quote += 1
-        return Slots(lines[kept], np.stack(opens, axis=1)[kept], np.stack(closes, axis=1)[kept])
-
-    def _equal(self, places: Places, piece: bytes) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Tell at which places a piece stands, eight bytes at a time."""
-        words = words_of(self.data)
-        equal = np.ones(len(places), dtype=bool)
-        for start in range(0, len(piece), WORD):
-            part = piece[start : start + WORD]
-            found = words[np.minimum(places + start, len(words) - 1)]
-            equal &= (found & np.uint64(2 ** (8 * len(part)) - 1)) == np.uint64(int.from_bytes(part, "little"))
-        return equal
-
-    def unusual(self, besides: int = NEWLINE) -> Places:
-        """Number the lines with bytes that are not proved to be harmless.
-
-        :param besides: a further control character that is.
-        """
-        codes, found = self.codes[:-WORD], [np.empty(0, np.int64)]
-        if b"\\" in self.block:
-            found.append(np.flatnonzero(codes == BACKSLASH))
-        controls = codes < SPACE
-        if np.count_nonzero(controls) > len(self.ends):
-            places = np.flatnonzero(controls & (codes != NEWLINE) & (codes != besides))
-            found.append(places[(codes[places] != RETURN) | (self.codes[places + 1] != NEWLINE)])
-        if not self.block.isascii() and not is_utf8(self.block):
-            wide = np.unique(np.searchsorted(self.ends, np.flatnonzero(codes >= 0x80)))
-            broken = [number for number in wide.tolist() if not is_utf8(self.line(number))]
-            found.append(self.ends[broken])
-        return np.unique(np.searchsorted(self.ends, np.concatenate(found)))
-
-    def between(self, begins: Places, ends: Places) -> pa.StringArray:
-        """Cut pieces that follow one another out of the lines."""
-        if not len(begins):
-            return pa.array([], pa.string())
-        offsets = np.stack([begins, ends], axis=1).astype(np.int32).ravel()
-        every = pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(self.data))
-        return every.take(pa.array(np.arange(0, len(offsets) - 1, 2)))
+def fitting(lines: Lines, template: Template, among: Places) -> Slots:
+    """Find those among some lines that fit a template."""
+    quotes = np.flatnonzero(lines.codes == QUOTE)
+    starts, ends = lines.starts, lines.ends
+    first = np.searchsorted(quotes, starts)
+    fits = np.zeros(len(ends), dtype=bool)
+    fits[among] = True
+    fits &= (np.searchsorted(quotes, ends) - first) == template.quotes
+    fits[lines.unusual()] = False
+    numbers = np.flatnonzero(fits)
+    first, starts, ends = first[numbers], starts[numbers], ends[numbers]
+    kept = np.ones(len(numbers), dtype=bool)
+    opens, closes, quote = [], [], 0
+    for number, piece in enumerate(template.pieces):
+        begin = quotes[first + quote - 1] if number else starts
+        quote += piece.count(b'"') - (1 if number else 0)
+        last = number == len(template.pieces) - 1
+        end = ends if last else quotes[first + quote - 1] + 1
+        kept &= (end - begin == len(piece)) & _equal(lines.data, begin, piece)
+        if number:
+            closes.append(begin)
+        if not last:
+            opens.append(end - 1)
+            quote += 1
+    return Slots(numbers[kept], np.stack(opens, axis=1)[kept], np.stack(closes, axis=1)[kept])
 
 
-def words_of(data: bytes | bytearray) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """See bytes as the numbers of eight bytes that begin at each of them; no byte is copied."""
-    return np.ndarray((len(data) - WORD + 1,), np.dtype("<u8"), data, strides=(1,))
-
-
-def is_utf8(data: bytes | bytearray) -> bool:
-    """Tell whether bytes are UTF-8, without decoding them."""
-    offsets = np.asarray([0, len(data)], np.int32)
-    try:
-        pa.StringArray.from_buffers(1, pa.py_buffer(offsets), pa.py_buffer(data)).validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
+def _equal(data: bytes, places: Places, piece: bytes) -> Flags:
+    """Tell at which places a piece stands, eight bytes at a time."""
+    words = words_of(data)
+    equal = np.ones(len(places), dtype=bool)
+    for start in range(0, len(piece), WORD):
+        part = piece[start : start + WORD]
+        found = words[np.minimum(places + start, len(words) - 1)]
+        equal &= (found & np.uint64(2 ** (8 * len(part)) - 1)) == np.uint64(int.from_bytes(part, "little"))
+    return equal

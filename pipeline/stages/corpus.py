@@ -39,12 +39,13 @@ def documents(session: Session) -> tuple[int, int]:
 
         def write(batch: BulkBatch) -> None:
             _take_in(session.store, intake, arriving, batch)
+            pa.default_memory_pool().release_unused()  # memory stays flat
 
         with one_behind(write) as take_in:
             for batch in batches:
                 take_in(batch)
         intake.finish()
-        pa.default_memory_pool().release_unused()  # what comes next has its own use for it
+        pa.default_memory_pool().release_unused()
     arriving.close(session.store, seen_at)
     counts = session.store.counts()
     if counts["texts"] < FEWEST:

@@ -47,20 +47,19 @@ class Intake:
             size = waiting // ROWS_TOGETHER * ROWS_TOGETHER if fresh and not rest else waiting
             if not size:
                 return
-            rows = pa.concat_tables(self._waiting).combine_chunks()
-            now = rows.slice(0, size)
+            rows = pa.concat_tables(self._waiting)
             if fresh:
-                insert_documents(connection, now, self._seen_at)
+                for start in range(0, size, ROWS_TOGETHER):  # only what is written is copied, so that what waits holds nothing else in memory
+                    insert_documents(connection, rows.slice(start, min(ROWS_TOGETHER, size - start)).combine_chunks(), self._seen_at)
                 self._added += size
             else:
-                merge_documents(connection, now, self._seen_at)
+                merge_documents(connection, rows.combine_chunks(), self._seen_at)
             self._waiting = [rows.slice(size)] if size < waiting else []
 
 
 def insert_documents(connection: Connection, rows: pa.Table, seen_at: datetime) -> None:
     """Save documents that are not there."""
-    # In groups as DuckDB keeps them: what is less is written twice, and makes small groups for ever.
-    connection.register("incoming_rows", pa.Table.from_batches(rows.to_batches(ROWS_TOGETHER), rows.schema))
+    connection.register("incoming_rows", rows)
     # Trying whether texts and hashes are better kept as a dictionary takes a third of the time, and they never are.
     connection.execute("set disabled_compression_methods = 'dictionary'")
     try:
@@ -88,7 +87,7 @@ def utc(time: datetime) -> datetime:
     return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
-ROWS_TOGETHER = 122_880  # as many as DuckDB keeps together
+ROWS_TOGETHER = 122_880  # as many as DuckDB keeps together: what is less is written twice, and makes small groups for ever
 GIVEN = "doc_id, text_hash, text, source, metadata, gold, order_key, partition, title, language, written_at, words"
 INSERT_ALL = f"""
 insert into documents ({GIVEN}, active, first_seen, last_seen) select {GIVEN}, true, ?, ? from incoming_rows

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.corpus import corpus_files, documents_table, make_documents, read_in_bulk, read_rows, reads_in_bulk, stretches
+from pipeline.corpus.lines import Lines
 from pipeline.corpus.read import read_file
-from pipeline.corpus.templates import Lines, template_of
+from pipeline.corpus.templates import fitting, template_of
 from pipeline.errors import CorpusError
 from pipeline.records import Reject
 from pipeline.schedule_settings import PartitionSettings
@@ -32,6 +33,7 @@ SETTINGS: Sequence[Row] = (
     {"gold": "label", "metadata": ("label", "day")},
     {"metadata": ()},
     {"id": "id", "title": "label", "time": "day"},
+    {"id": "id", "time": "day", "metadata": ("score",)},
     {"title": "more", "time": "score"},
 )
 
@@ -211,14 +213,40 @@ def test_a_quote_that_is_not_closed_costs_its_line_in_bulk_too(tmp_path: Path) -
     assert [(reject.reason, reject.position) for reject in found[1]] == [("broken_quotes", 7), ("broken_quotes", 1502)]
 
 
-@LAWS
-@given(st.lists(st.tuples(st.none() | TEXTS, st.integers(0, 20), TEXTS), min_size=1, max_size=50))
-def test_law_parquet_is_the_same_in_bulk(tmp_path: Path, rows: list[tuple[str | None, int, str]]) -> None:
+COLUMNS: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
+    "words": (pa.string(), st.none() | TEXTS),
+    "long": (pa.large_string(), TEXTS),
+    "seen": (pa.string_view(), TEXTS),
+    "kind": (pa.dictionary(pa.int8(), pa.string()), st.none() | st.sampled_from(["a", " b", 'c"', ""])),
+    "whole": (pa.int64(), st.integers(-3, 20)),
+    "small": (pa.uint8(), st.none() | st.integers(0, 9)),
+    "real": (pa.float64(), st.none() | st.sampled_from([0.5, 1.0, 2e15, float("nan"), 1.7e9])),
+    "single": (pa.float32(), st.sampled_from([0.1, 1.0])),
+    "yes": (pa.bool_(), st.none() | st.booleans()),
+    "day": (pa.date32(), st.none() | st.dates(date(2026, 1, 1), date(2026, 1, 3))),
+    "moment": (pa.timestamp("us", "UTC"), st.none() | st.datetimes(datetime(2026, 1, 1), datetime(2026, 2, 1))),
+    "several": (pa.list_(pa.string()), st.none() | st.lists(TEXTS, max_size=2)),
+    "price": (pa.decimal128(9, 2), st.decimals(0, 9, places=2)),
+    "raw": (pa.binary(), st.binary(max_size=3)),
+}
+ROLES = st.fixed_dictionaries(
+    {"text": st.sampled_from(["words", "long", "seen", "kind", "whole", "day"])},
+    optional={
+        "id": st.sampled_from(["whole", "small", "seen", "day", "real"]),
+        **{role: st.sampled_from(sorted(COLUMNS)) for role in ("gold", "language", "time")},
+        "metadata": st.sets(st.sampled_from(sorted(COLUMNS)), max_size=4).map(lambda names: tuple(sorted(names))),
+        "title": st.sampled_from(["words", "kind"]),
+        "partitions": st.sampled_from([PartitionSettings(by="day", start=date(2026, 1, 2), column=name) for name in ("day", "moment", "words")]),
+    },
+)
+
+
+@settings(LAWS, max_examples=60)
+@given(st.lists(st.fixed_dictionaries({name: values for name, (_, values) in COLUMNS.items()}), min_size=1, max_size=30), ROLES)
+def test_law_parquet_is_the_same_in_bulk_whatever_its_types(tmp_path: Path, rows: list[Row], roles: Row) -> None:
     path = tmp_path / "a.parquet"
-    columns = [pa.array([row[place] for row in rows], kind) for place, kind in enumerate((pa.string(), pa.int64(), pa.large_string()))]
-    days = pa.array([date(2026, 1, 1)] * len(rows), pa.date32())
-    pq.write_table(pa.table([*columns, days], names=["text", "id", "label", "day"]), path, row_group_size=7)
-    check(project(path, id="id", gold="label", metadata=("day", "id")))
+    pq.write_table(pa.table({name: pa.array([row[name] for row in rows], kind) for name, (kind, _) in COLUMNS.items()}), path, row_group_size=7)
+    check(project(path, **roles))
 
 
 def test_ids_that_come_again_in_a_later_batch_or_file_are_rejected(tmp_path: Path) -> None:
@@ -245,7 +273,7 @@ def test_most_lines_of_a_program_need_no_parser() -> None:
     lines = Lines(block)
     template = template_of(lines.line(0)[:-1], ["id", "text"])
     assert template is not None
-    assert lines.fitting(template, np.arange(51)).lines.tolist() == list(range(50))
+    assert fitting(lines, template, np.arange(51)).lines.tolist() == list(range(50))
 
 
 @pytest.mark.parametrize(

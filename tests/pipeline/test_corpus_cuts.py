@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.corpus.blocks import Strings
+from pipeline.corpus.arrow_cuts import cut_of_columns
 from pipeline.corpus.csv_blocks import csv_blocks
 from pipeline.corpus.csv_cuts import can_be_cut, cut_lines
+from pipeline.corpus.cut_parts import cut_part
+from pipeline.corpus.cuts import Cut
 from pipeline.corpus.dialects import Dialect
+from pipeline.corpus.lines import Lines
 from pipeline.corpus.stretches import stretches_of
-from pipeline.corpus.strings import strings_part
 from pipeline.settings import CorpusSettings, Project
 
 MARKS = (",", ";", "\t", "|", "x")
@@ -26,10 +28,10 @@ PIECES = st.sampled_from(["a", "bc", "", '"', '""', ",", ";", "\t", "|", "x", " 
 
 
 def fields_of(text: str, delimiter: str) -> tuple[list[bool], list[list[str]]]:
-    cuts = cut_lines(text, delimiter, 3)
+    cuts = cut_lines(Lines(text.encode("utf-8", "surrogateescape")), delimiter, 3)
     every = np.ones(int(cuts.simple.sum()), dtype=bool)
     columns = cuts.columns({"a": 0, "b": 1, "c": 2}, every)
-    return cuts.simple.tolist(), [list(row) for row in zip(*(columns[name].to_pylist() for name in "abc"), strict=True)]
+    return cuts.simple.tolist(), [list(row) for row in zip(*(columns[name].array().to_pylist() for name in "abc"), strict=True)]
 
 
 @settings(max_examples=400, deadline=None)
@@ -93,30 +95,41 @@ def test_ordinary_records_are_cut_and_the_others_keep_their_lines(tmp_path: Path
     lines[7], lines[90] = '7,"over\ntwo lines, as\nsimple,ones"\n', '90,"say ""yes"""\n'
     path.write_text("id,text\n" + "".join(lines))
     blocks = list(csv_blocks(path, "a.csv", ["id", "text"], Dialect(), 2**20))
-    cut = [block for block in blocks if isinstance(block, Strings)]
+    cut = [block for block in blocks if isinstance(block, Cut)]
     assert sum(len(block.positions) for block in cut) == 498
-    rows = {position: text for block in cut for position, text in zip(block.positions.tolist(), block.columns["text"].to_pylist(), strict=True)}
+    rows = {
+        position: text for block in cut for position, text in zip(block.positions.tolist(), block.values["text"].array().to_pylist(), strict=True)
+    }
     assert (rows[2], rows[501 + 2]) == ("row 0, of many", "row 499, of many")
     assert cut[0].raw(0).values == {"id": "0", "text": "row 0, of many"}
-    parsed = [block for block in blocks if not isinstance(block, Strings)]
+    parsed = [block for block in blocks if not isinstance(block, Cut)]
     assert [text for block in parsed for text in block.columns["text"]] == ["over\ntwo lines, as\nsimple,ones", 'say "yes"']
 
 
-def made(columns: dict[str, Sequence[Any]], **keys: Any) -> tuple[int, list[int]]:
-    arrays = {name: pa.array(values, pa.string()) for name, values in columns.items()}
-    size = len(next(iter(arrays.values())))
+def made(columns: dict[str, Sequence[Any] | pa.Array], **keys: Any) -> tuple[list[dict[str, Any]], list[int]]:
+    arrays = {name: values if isinstance(values, pa.Array) else pa.array(values, pa.string()) for name, values in columns.items()}
     project = Project(name="p", use_case="what", corpus=CorpusSettings(path="a.parquet", **keys))
-    parts, left = strings_part(Strings("a", np.arange(1, size + 1), arrays, lambda place: pytest.fail(str(place))), project)
-    return sum(map(len, parts)), left
+    part, left = cut_part(cut_of_columns("a", 1, arrays), project)
+    rows = [] if part is None else pa.table(dict(part.columns)).to_pylist()
+    return rows, list(left)
 
 
-def test_columns_of_text_are_cut_and_odd_values_are_left() -> None:
-    texts = ["fine", None, "two\nlines", 'a "quote"', "back\\slash", "tab\t", " ", "also fine"]
-    assert made({"text": texts, "id": list(string.ascii_lowercase[:8])}, id="id") == (2, [1, 2, 3, 4, 5, 6])
-    assert made({"text": ["a", "b"], "id": [None, "x"]}, id="id") == (1, [0])
-    assert made({"text": [None, None]}) == (0, [0, 1])
-    assert made({"text": ["a", "b"], "title": ["A", "B"]}, title="title") == (0, [0, 1])
-    assert made({"text": []}) == (0, [])
+def test_texts_of_columns_are_cut_whatever_they_hold_but_nothing() -> None:
+    texts = ["fine", None, "two\nlines", 'a "quote"', "back\\slash", "tab\t", " ", "also  fine\0"]
+    rows, left = made({"text": texts, "id": list(string.ascii_lowercase[:8])}, id="id")
+    assert left == [1, 6, 7]
+    assert [(row["doc_id"], row["text"], row["words"]) for row in rows[1:3]] == [("c", "two\nlines", 2), ("d", 'a "quote"', 2)]
+    assert made({"text": [None, None]}) == ([], [0, 1])
+    assert made({"text": ["a", "b"], "title": ["A", "B"]}, title="title") == ([], [0, 1])
+    assert made({"text": []}) == ([], [])
+
+
+def test_odd_ids_are_left_and_numbers_are_ids() -> None:
+    assert made({"text": ["a", "b", "c"], "id": [None, "x", " y"]}, id="id")[1] == [0, 2]
+    rows, left = made({"text": ["a", "b", "c"], "id": pa.array([7, None, -8])}, id="id", metadata=("id",))
+    assert left == [1]
+    assert [(row["doc_id"], row["metadata"]) for row in rows] == [("7", '{"id":7}'), ("-8", '{"id":-8}')]
+    assert made({"text": ["a"], "id": pa.array([1.5])}, id="id") == ([], [0])
 
 
 def test_a_parquet_file_of_text_needs_no_parser_and_is_cut_in_pieces(tmp_path: Path) -> None:
