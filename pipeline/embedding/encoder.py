@@ -2,10 +2,10 @@
 
 On a processor each core works on batches of its own: threads that share one batch wait for one another at every operation, a
 hundred times a batch, and where something else runs beside them they mostly wait. Small batches of texts of one length keep
-what is computed in a core's own cache.
+what is computed in a core's own cache. A GPU takes large batches, and the cores cut the next ones into tokens while it computes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,9 @@ from pipeline.errors import WeightsError
 from pipeline.weights import fetch_weights, known_weights
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
 
 __all__ = ["SentenceEmbedder", "even_batches", "on_all_cores"]
 
@@ -31,7 +33,8 @@ READ = 1200  # characters from which a longer text is no more work: the model ha
 BATCH_CHARACTERS = 1500  # about 350 tokens, whose widest layer fits the cache of one core
 MOST_IN_BATCH = 32
 TOKENS_IN_BATCH = 128
-BATCH_ON_GPU = 64
+ON_GPU_CHARACTERS, MOST_ON_GPU = 50_000, 512
+BESIDE_GPU = 4  # threads that feed one; more wait for one another
 
 
 class SentenceEmbedder:
@@ -71,17 +74,38 @@ class SentenceEmbedder:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return SentenceTransformer(str(folder), device=device, local_files_only=True).eval()
 
+    @cached_property
+    def tokenizer(self) -> "Tokenizer":
+        """Give what cuts texts into tokens, of which the model reads the first 256: a copy, because others set theirs at each call."""
+        from tokenizers import Tokenizer
+
+        made: Tokenizer = Tokenizer.from_str(self.model.tokenizer.backend_tokenizer.to_str())
+        made.enable_truncation(self.model.max_seq_length)
+        made.no_padding()
+        return made
+
+    def read_tokens(self, texts: Sequence[str]) -> "Mapping[str, torch.Tensor]":
+        """Cut texts into tokens as the model's own `preprocess` does, in a quarter of its time."""
+        import torch
+
+        found = [one.ids for one in self.tokenizer.encode_batch(list(texts))]
+        ids = np.full((len(found), max(map(len, found))), self.model.tokenizer.pad_token_id, dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for row, one in enumerate(found):
+            ids[row, : len(one)], mask[row, : len(one)] = one, 1
+        arrays = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        return {name: torch.from_numpy(array).to(self.model.device) for name, array in arrays.items()}
+
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Embed texts; only the first 256 tokens of a text count."""
         if not texts:
             return np.zeros((0, self.width), dtype=np.float32)
         heads = [text[:LONGEST_TEXT] for text in texts]
-        if self.model.device.type != "cpu":
-            vectors = self.model.encode(heads, batch_size=BATCH_ON_GPU, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True)
-            return np.asarray(vectors, dtype=np.float32)
-        batches = list(even_batches(heads, workers=cores()))
+        on_gpu = self.model.device.type != "cpu"
+        batches = list(even_batches(heads, workers=cores(), on_gpu=on_gpu))
         found = np.empty((len(heads), self.width), dtype=np.float32)
-        for places, rows in zip(batches, on_all_cores(self._read, [[heads[place] for place in places] for places in batches]), strict=True):
+        parted = [[heads[place] for place in places] for places in batches]
+        for places, rows in zip(batches, on_all_cores(self._read, parted, most=BESIDE_GPU if on_gpu else None), strict=True):
             found[places] = rows
         return unit_rows(found)
 
@@ -94,7 +118,7 @@ class SentenceEmbedder:
         return np.concatenate(list(on_all_cores(self._read_tokens, batches)))
 
     def _read(self, batch: list[str]) -> Matrix:
-        found: Matrix = self.model(self.model.preprocess(batch))["sentence_embedding"].numpy()
+        found: Matrix = self.model(dict(self.read_tokens(batch)))["sentence_embedding"].cpu().numpy()
         return found
 
     def _read_tokens(self, batch: Ints) -> Matrix:
@@ -106,8 +130,8 @@ class SentenceEmbedder:
         return found
 
 
-def on_all_cores(work: Callable[[T], Made], batches: Sequence[T]) -> Iterator[Made]:
-    """Give the work done on each batch, in order: each core takes up one batch after another."""
+def on_all_cores(work: Callable[[T], Made], batches: Sequence[T], *, most: int | None = None) -> Iterator[Made]:
+    """Give the work done on each batch, in order: each core, or so many at most, takes up one batch after another."""
     import torch
 
     def alone(batch: T) -> Made:
@@ -115,18 +139,19 @@ def on_all_cores(work: Callable[[T], Made], batches: Sequence[T]) -> Iterator[Ma
         with torch.inference_mode():
             return work(batch)
 
-    with ThreadPoolExecutor(max(1, min(cores(), len(batches)))) as pool:
+    with ThreadPoolExecutor(max(1, min(most or cores(), cores(), len(batches)))) as pool:
         yield from pool.map(alone, batches)
 
 
-def even_batches(texts: Sequence[str], *, workers: int) -> Iterator[list[int]]:
+def even_batches(texts: Sequence[str], *, workers: int, on_gpu: bool = False) -> Iterator[list[int]]:
     """Part texts into batches of about the same work, the longest first; there is one for each worker where the texts suffice."""
+    characters, most = (ON_GPU_CHARACTERS, MOST_ON_GPU) if on_gpu else (BATCH_CHARACTERS, MOST_IN_BATCH)
     lengths = [min(len(text), READ) for text in texts]
     order = sorted(range(len(texts)), key=lambda place: -lengths[place])
     share = -(-len(texts) // workers)
     start = 0
     while start < len(order):
-        fitting = BATCH_CHARACTERS // max(1, lengths[order[start]])
-        size = max(1, min(fitting, MOST_IN_BATCH, share))
+        fitting = characters // max(1, lengths[order[start]])
+        size = max(1, min(fitting, most, share))
         yield order[start : start + size]
         start += size

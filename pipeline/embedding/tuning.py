@@ -116,14 +116,15 @@ def read_below(texts: Sequence[str], *, layers: int, states: int, cache: Path | 
     """Read texts with the untouched model, and keep what comes out below its last layers for the first `states` texts."""
     import torch
 
-    model = _base(cache)
+    base = _base(cache)
+    model = base.model
     bert, heads = model[0].model, [text[:LONGEST_TEXT] for text in texts]
     lower, upper = bert.encoder.layer[: ALL_LAYERS - layers], bert.encoder.layer[ALL_LAYERS - layers :]
-    batches = list(even_batches(heads, workers=cores()))
+    batches = list(even_batches(heads, workers=cores(), on_gpu=model.device.type != "cpu"))
 
     def read(places: list[int]) -> tuple[Matrix, list[Halves]]:
-        features = model.preprocess([heads[place] for place in places])
-        ids, mask = (features[name].to(model.device) for name in ("input_ids", "attention_mask"))
+        features = base.read_tokens([heads[place] for place in places])
+        ids, mask = features["input_ids"], features["attention_mask"]
         hidden = _through(lower, bert.embeddings(input_ids=ids), mask)
         lengths = mask.sum(dim=1).clamp(max=TOKENS).tolist()
         kept = [
@@ -237,12 +238,12 @@ def _pooled(hidden: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
 
 def _opened(cache: Path | None, layers: int) -> "SentenceTransformer":
     """Copy the base model's last layers, and share all else."""
-    base = _base(cache)
+    base = _base(cache).model
     bert = base[0].model
     shared = [bert.embeddings, base.tokenizer, *bert.encoder.layer[: ALL_LAYERS - layers]]
     return copy.deepcopy(base, {id(part): part for part in shared})
 
 
 @lru_cache(maxsize=1)
-def _base(cache: Path | None) -> "SentenceTransformer":
-    return SentenceEmbedder(BASE, cache=cache).model
+def _base(cache: Path | None) -> SentenceEmbedder:
+    return SentenceEmbedder(BASE, cache=cache)

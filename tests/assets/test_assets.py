@@ -94,7 +94,9 @@ def test_the_evaluation_shows_a_picture_of_how_far_probabilities_can_be_believed
     assert base64.b64decode(png, validate=True).startswith(b"\x89PNG")
 
 
-def test_an_error_of_a_stage_fails_its_asset_with_our_message_and_stops_what_follows(workspace: Path) -> None:
+def test_an_error_of_a_stage_fails_its_asset_with_our_message_and_stops_what_follows(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assets.retries.FIRST_PAUSE", 0.0)
+
     def gone(_: Question) -> str:
         raise EngineError("The server at http://127.0.0.1:1 is gone.")
 

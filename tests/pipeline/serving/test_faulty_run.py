@@ -79,7 +79,7 @@ def test_with_a_fifth_of_all_replies_spoilt_the_labels_are_those_of_a_clean_run(
 
 def test_a_run_that_is_killed_half_way_pays_for_at_most_one_percent_again(tmp_path: Path) -> None:
     with serve_script() as server:
-        server.script = knowing_script(seconds=0.06)
+        server.script = knowing_script(seconds=0.03)
         whole = 60 + 4 + 20 + 900  # phrases, names, the second minibatch, labels: what one pass asks
         project = make_project(tmp_path / "project", server.address, sample=900, copies=9, concurrency=4, timeout_seconds=5.0)
         file, folder = project.folder / "tiny.yaml", tmp_path / "store"
