@@ -5,25 +5,18 @@ the same values; all others it gives as the row reader does. `tests/pipeline/tes
 """
 
 import codecs
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.corpus.json_lines import DEEPEST, rows_of_json
 from pipeline.corpus.opening import open_file
 from pipeline.corpus.rows import Line, RawRow
-from pipeline.errors import CorpusError
 
-__all__ = ["Block", "has_columns", "json_block", "line_blocks", "parquet_columns", "row_of_json"]
-
-BLOCK_ROWS, READ_BYTES = 16_384, 2**20  # of Parquet
-KIND = re.compile(rb'"_type": *"(\w+)"')
+__all__ = ["Block", "json_block", "line_blocks", "row_of_json"]
 
 
 @dataclass(frozen=True)
@@ -114,31 +107,3 @@ def _line(number: int, raw: bytes) -> Line:
         return Line(number, raw.decode(), raw, False)
     except UnicodeDecodeError:
         return Line(number, raw.decode("utf-8", "surrogateescape"), raw, True)
-
-
-def has_columns(path: Path, wanted: Sequence[str]) -> bool:
-    """Tell whether a Parquet file has columns, of types that are what they look like; a data set of `datasets` may number its labels."""
-    try:
-        schema = pq.read_schema(path)
-    except (OSError, pa.ArrowException):
-        return False
-    kinds = set(KIND.findall((schema.metadata or {}).get(b"huggingface", b"")))
-    return set(wanted) <= set(schema.names) and kinds <= {b"Value", b"Sequence", b"List", b"LargeList"}
-
-
-def parquet_columns(path: Path, wanted: Sequence[str], size: int) -> Iterator[tuple[int, dict[str, pa.Array]]]:
-    """Read a Parquet file, many rows at a time: the position of the first, and columns.
-
-    :param size: in bytes, of the rows read together.
-    :raises CorpusError: where it cannot be read.
-    """
-    first = 1
-    try:
-        with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:  # what is buffered ahead is kept to the end
-            for batch in file.iter_batches(BLOCK_ROWS, columns=list(wanted)):
-                rows = max(1, size * batch.num_rows // (batch.nbytes or 1))
-                for start in range(0, batch.num_rows, rows):
-                    yield first + start, {name: batch.column(name).slice(start, rows) for name in wanted}
-                first += batch.num_rows
-    except (OSError, pa.ArrowException) as error:
-        raise CorpusError(f"{path} cannot be read as parquet: {error}") from error

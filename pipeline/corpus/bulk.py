@@ -4,8 +4,9 @@ Rows that are anything but simple still go through `make_document`, which alone 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.batches import in_batches, one_ahead
-from pipeline.corpus.blocks import has_columns
+from pipeline.corpus.arrow_files import has_columns
+from pipeline.corpus.bulk_samples import sample_threshold, sampled
 from pipeline.corpus.columns import check_columns, clean, wanted_columns
+from pipeline.corpus.databases import has_table_columns
 from pipeline.corpus.documents import make_document, make_documents, nothing_usable
 from pipeline.corpus.files import corpus_files
 from pipeline.corpus.json_lines import starts_with_bracket
@@ -26,6 +29,7 @@ from pipeline.corpus.parts import DOCUMENT_SCHEMA, Part
 from pipeline.corpus.read import BATCH_ROWS, read_file, read_rows
 from pipeline.corpus.rows import RawRow
 from pipeline.corpus.stretches import Stretch, gathered, stretches_of
+from pipeline.corpus_settings import SampleSettings
 from pipeline.ids import canonical_json, order_key
 from pipeline.records import Document, Reject
 from pipeline.settings import Project
@@ -33,6 +37,7 @@ from pipeline.settings import Project
 __all__ = ["BulkBatch", "documents_table", "read_documents", "read_in_bulk", "reads_in_bulk"]
 
 BATCHES_TOGETHER = 10  # of the row reader
+COLUMNAR = frozenset({"parquet", "arrow", "duckdb"})  # formats with columns that are known before any row is read
 
 
 @dataclass(frozen=True)
@@ -58,16 +63,17 @@ def read_documents(project: Project, only: Collection[str] | None = None) -> Ite
 
 
 def reads_in_bulk(project: Project, only: Collection[str] | None = None) -> bool:
-    """Tell whether a corpus can be read in bulk: files of JSON lines, CSV or Parquet, of which all rows are wanted as they are."""
+    """Tell whether a corpus can be read in bulk: files of lines or columns, or tables, of which not just the first rows are wanted."""
     corpus, kind = project.corpus, project.corpus_format
-    apart = (corpus.sample, corpus.limit)
-    if kind not in {"jsonl", "csv", "tsv", "parquet"} or any(one is not None for one in apart):
+    if kind not in {"jsonl", "csv", "tsv", *COLUMNAR} or corpus.limit is not None:
         return False
     if corpus.encoding is not None and not is_utf8(corpus.encoding):
         return False
     files = [path for name, path in corpus_files(project).items() if only is None or name in only]
     wanted = wanted_columns(project)
-    return all(has_columns(path, wanted) if kind == "parquet" else _is_lines(path, kind) for path in files)
+    if kind == "duckdb":
+        return all(has_table_columns(path, corpus.table, wanted) for path in files)
+    return all(has_columns(path, kind, wanted) if kind in COLUMNAR else _is_lines(path, kind) for path in files)
 
 
 def _is_lines(path: Path, kind: str) -> bool:
@@ -84,19 +90,29 @@ def read_in_bulk(project: Project, only: Collection[str] | None = None) -> Itera
     """
     files = {name: path for name, path in corpus_files(project).items() if only is None or name in only}
     kind = project.corpus_format
-    if kind != "parquet":
+    if kind not in COLUMNAR:
         rows = chain.from_iterable(read_file(path, name, kind, project.corpus) for name, path in files.items())
         while (batch := list(islice(rows, BATCH_ROWS))) and not check_columns(batch, project):
             pass
     met, reasons, documents = Occurrences(), Counter[str](), 0
-    for source, stretches in ((name, stretches_of(path, name, kind, project)) for name, path in files.items()):
-        for several in one_ahead(gathered(stretches)):
+    sample = project.corpus.sample
+    read = _sample_of(project, files, sample) if sample else partial(stretches_of, kind=kind, project=project)
+    for source, path in files.items():
+        for several in one_ahead(gathered(read(path, source))):
             made = _batch_of(source, several, project, met)
             documents += made.documents.num_rows
             reasons.update(reject.reason for reject in made.rejects)
             yield made
     if not documents:
         raise nothing_usable(project, reasons)
+
+
+def _sample_of(project: Project, files: Mapping[str, Path], wanted: SampleSettings) -> Callable[[Path, str], Iterator[Stretch]]:
+    """Give what reads the rows of a file that are in the sample."""
+    corpus, kind = project.corpus, project.corpus_format
+    every = chain.from_iterable(stretches_of(path, name, kind, project) for name, path in files.items())
+    threshold = sample_threshold(every, wanted, corpus)
+    return lambda path, name: sampled(stretches_of(path, name, kind, project), threshold, wanted.seed, corpus)
 
 
 def _batch_of(source: str, several: Sequence[Stretch], project: Project, met: Occurrences) -> BulkBatch:

@@ -1,14 +1,15 @@
 """Read a table or view of a DuckDB file, opened for reading alone and streamed in Arrow batches."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from pipeline.corpus.rows import RawRow
 from pipeline.errors import CorpusError
 
-__all__ = ["read_table"]
+__all__ = ["has_table_columns", "read_table", "table_batches"]
 
 NAMED = 20  # tables named in a message
 TABLES = """
@@ -18,8 +19,27 @@ where table_catalog = current_database() order by table_schema <> 'main', table_
 COLUMNS = "select column_name from information_schema.columns where table_catalog = current_database() and table_schema = ? and table_name = ?"
 
 
-def read_table(path: Path, name: str, wanted: str | None, columns: Collection[str], *, batch: int) -> Iterator[RawRow]:
-    """Read the rows of a table or view, only the columns wanted where it has them all.
+def read_table(path: Path, name: str, wanted: str | None, columns: Sequence[str], *, batch: int) -> Iterator[RawRow]:
+    """Read the rows of a table or view, as `table_batches` does."""
+    position = 0
+    for part in table_batches(path, wanted, columns, batch=batch):
+        for values in part.to_pylist():
+            position += 1
+            yield RawRow(name, position, values)
+
+
+def has_table_columns(path: Path, wanted: str | None, columns: Sequence[str]) -> bool:
+    """Tell whether there is such a table, with all columns; errors are for those who read it."""
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            found = connection.execute(COLUMNS, [*find_table(connection, path, wanted)]).fetchall()
+    except (duckdb.Error, CorpusError):
+        return False
+    return set(columns) <= {column for (column,) in found}
+
+
+def table_batches(path: Path, wanted: str | None, columns: Sequence[str], *, batch: int) -> Iterator[pa.RecordBatch]:
+    """Read a table or view, only the columns wanted where it has them all.
 
     :param wanted: name of the table, as tickets or archive.tickets; the only one of the file when absent.
     :raises CorpusError: where the file cannot be opened, or there is no such table.
@@ -29,12 +49,8 @@ def read_table(path: Path, name: str, wanted: str | None, columns: Collection[st
             schema, table = find_table(connection, path, wanted)
             found = {column for (column,) in connection.execute(COLUMNS, [schema, table]).fetchall()}
             listed = ", ".join(map(quoted, columns)) if set(columns) <= found else "*"
-            position = 0
             query = f"select {listed} from {quoted(schema)}.{quoted(table)}"  # noqa: S608 - names are quoted
-            for part in connection.sql(query).to_arrow_reader(batch):
-                for values in part.to_pylist():
-                    position += 1
-                    yield RawRow(name, position, values)
+            yield from connection.sql(query).to_arrow_reader(batch)
     except duckdb.Error as error:
         hint = " Wait until the other process has closed it, or read a copy." if "lock" in str(error).lower() else ""
         raise CorpusError(f"{path} cannot be read as a DuckDB database: {error}{hint}") from error

@@ -7,7 +7,7 @@ from json.encoder import encode_basestring
 import numpy as np
 import pyarrow as pa
 
-from pipeline.corpus.cuts import Places
+from pipeline.corpus.cuts import Flags, Places
 from pipeline.corpus.digests import digests_of, ids_of, order_keys
 from pipeline.corpus.occurrences import Keys, keys_of_digests
 from pipeline.corpus.rows import RawRow
@@ -32,6 +32,12 @@ class Part:
     def __len__(self) -> int:
         """Count the documents."""
         return len(self.positions)
+
+    def only(self, kept: Flags) -> "Part":
+        """Give some of the documents."""
+        places, chosen = np.flatnonzero(kept), pa.array(kept)
+        columns = {name: column.filter(chosen) for name, column in self.columns.items()}
+        return Part(self.positions[kept], columns, self.keys[kept], lambda place: self.raw(int(places[place])))
 
 
 def make_part(

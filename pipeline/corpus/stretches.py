@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.corpus.arrow_cuts import cut_of_columns
-from pipeline.corpus.blocks import Block, json_block, line_blocks, parquet_columns, row_of_json
+from pipeline.corpus.arrow_cuts import cuts_of_batches
+from pipeline.corpus.arrow_files import BATCH_ROWS, read_batches
+from pipeline.corpus.blocks import Block, json_block, line_blocks, row_of_json
 from pipeline.corpus.candidates import part_of
 from pipeline.corpus.columns import wanted_columns
 from pipeline.corpus.csv_blocks import csv_blocks
 from pipeline.corpus.cut_parts import cut_part
 from pipeline.corpus.cuts import Cut, Values
+from pipeline.corpus.databases import table_batches
 from pipeline.corpus.dialects import dialect_of
 from pipeline.corpus.encodings import check_encoding
 from pipeline.corpus.lines import Lines
@@ -50,15 +52,16 @@ def stretches_of(path: Path, name: str, kind: str, project: Project) -> Iterator
 
     :raises CorpusError: where it cannot be read, or is in another encoding than the project file says.
     """
-    if kind == "parquet":
-        read = parquet_columns(path, wanted_columns(project), BLOCK_BYTES)
-        return (_of_cut(cut_of_columns(name, first, columns), project) for first, columns in read)
+    wanted = wanted_columns(project)
+    if kind in {"parquet", "arrow", "duckdb"}:
+        batches = table_batches(path, project.corpus.table, wanted, batch=BATCH_ROWS) if kind == "duckdb" else read_batches(path, kind, wanted)
+        return (_of_cut(cut, project) for cut in cuts_of_batches(name, batches, wanted, BLOCK_BYTES))
     if project.corpus.encoding is None:
         check_encoding(path)
     if kind == "jsonl":
         return _json_stretches(path, name, project)
     dialect = dialect_of(path, project.corpus.dialect, delimiter="\t" if kind == "tsv" else None, encoding=project.corpus.encoding)
-    found = csv_blocks(path, name, wanted_columns(project), dialect, BLOCK_BYTES)
+    found = csv_blocks(path, name, wanted, dialect, BLOCK_BYTES)
     return (_of_cut(one, project) if isinstance(one, Cut) else _of_block(one, project) for one in found)
 
 

@@ -21,6 +21,7 @@ from pipeline.corpus.cuts import Cut
 from pipeline.corpus.dialects import Dialect
 from pipeline.corpus.lines import Lines
 from pipeline.corpus.stretches import stretches_of
+from pipeline.errors import CorpusError
 from pipeline.settings import CorpusSettings, Project
 
 MARKS = (",", ";", "\t", "|", "x")
@@ -130,6 +131,12 @@ def test_odd_ids_are_left_and_numbers_are_ids() -> None:
     assert left == [1]
     assert [(row["doc_id"], row["metadata"]) for row in rows] == [("7", '{"id":7}'), ("-8", '{"id":-8}')]
     assert made({"text": ["a"], "id": pa.array([1.5])}, id="id") == ([], [0])
+
+
+def test_text_that_is_not_utf_8_is_told_with_its_column_and_rows() -> None:
+    texts = pa.array([b"ok", b"\xff", b"fine"], pa.binary()).view(pa.string())
+    with pytest.raises(CorpusError, match="a: of column 'text', one of the rows 11 to 13 is not UTF-8; write the file anew"):
+        cut_of_columns("a", 11, {"id": pa.array(["1", "2", "3"]), "text": texts})
 
 
 def test_a_parquet_file_of_text_needs_no_parser_and_is_cut_in_pieces(tmp_path: Path) -> None:
