@@ -44,6 +44,12 @@ left join categories c on c.taxonomy_id = j.taxonomy_id and c.category_id = j.ca
 left join categories o on o.taxonomy_id = j.taxonomy_id and o.category_id = j.other_id
 order by j.verdict, j.probability, j.judgement_id limit 20
 """
+REJECTS = "select reason, count(*) as rows from rejects group by reason order by rows desc"
+LEAST_ALIKE = "select similarity, text, original from near_copies order by similarity, doc_id limit 10"
+LANGUAGES = """
+select coalesce(language, '(not known)') as language, named_by, count(*) as documents from document_languages
+group by all order by documents desc, language limit 30
+"""
 
 
 def describe(report: Report, session: Session) -> dict[str, Any]:
@@ -239,9 +245,22 @@ def _mistakes(session: Session) -> dict[str, Any]:
     return shown | ({"confused_pairs": as_table(["category", "other", "confusions", "by_chance", "n", "sentence"], pairs)} if pairs else {})
 
 
-def _rejects(session: Session) -> dict[str, Any]:
-    columns, rows = session.store.query("select reason, count(*) as rows from rejects group by reason order by rows desc")
-    return {"rejects": as_table(columns, [dict(zip(columns, row, strict=True)) for row in rows])} if rows else {"rejects": "none"}
+def _documents(session: Session) -> dict[str, Any]:
+    """Show what was set aside, and how many documents say what another says, or nearly so, and in which languages."""
+    corpus, counts = session.project.corpus, session.store.counts()
+    shown = {"rejects": _queried(session, REJECTS) or "none", "exact_copies": counts["documents"] - counts["texts"]}
+    if corpus.near_duplicates is not None:
+        shown |= {"near_copies": counted[0][0] if (counted := session.store.query("select count(*) from near_copies")[1]) else 0}
+        shown |= {"least_alike": _queried(session, LEAST_ALIKE) or "none"}
+    if corpus.detect_language or corpus.language is not None:
+        shown |= {"languages": _queried(session, LANGUAGES) or "none"}
+    return shown
+
+
+def _queried(session: Session, sql: str) -> dg.MarkdownMetadataValue | None:
+    """Lay out the rows of a query; None where there are none."""
+    columns, rows = session.store.query(sql)
+    return as_table(columns, [dict(zip(columns, row, strict=True)) for row in rows]) if rows else None
 
 
 def _judged(session: Session) -> dict[str, Any]:
@@ -249,13 +268,12 @@ def _judged(session: Session) -> dict[str, Any]:
     found = [{"subject": one.subject, "metric": one.metric, "judge": one.judge, **vars(one.figure)} for one in judged_findings(session)]
     if not found:
         return {}
-    columns, rows = session.store.query(JUDGED)
-    answers = as_table(columns, [dict(zip(columns, row, strict=True)) for row in rows])
+    answers = _queried(session, JUDGED) or "none"
     return {"figures": as_table(["subject", "metric", "value", "low", "high", "n", "judge"], found), "answers": answers}
 
 
 SHOWN: Mapping[str, Callable[[Session], dict[str, Any]]] = {
-    "documents": _rejects,
+    "documents": _documents,
     "facets": _facets,
     "selected_taxonomy": _candidates,
     "taxonomy": _taxonomy,

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from pipeline.corpus import corpus_files, documents_table, make_documents, read_in_bulk, read_rows
+from pipeline.corpus import RawRow, corpus_files, documents_table, make_documents, read_in_bulk, read_rows
 from pipeline.corpus.columns import key_of
 from pipeline.corpus.read import read_file
 from pipeline.corpus.sampling import sample_rows
@@ -40,10 +40,16 @@ Result = tuple[list[Row], list[Reject]] | str
 
 def one_by_one(of: Project) -> Result:
     files, kind = corpus_files(of), of.corpus_format
-    every = lambda: chain.from_iterable(read_file(path, name, kind, of.corpus) for name, path in files.items())  # noqa: E731
-    chosen = lambda: sample_rows(every, of.corpus.sample, lambda row: key_of(row, of.corpus)) if of.corpus.sample else every()  # noqa: E731
+
+    def every() -> Iterable[RawRow]:
+        return chain.from_iterable(read_file(path, name, kind, of.corpus) for name, path in files.items())
+
+    if kind in {"parquet", "arrow", "duckdb"}:
+        rows: Iterable[RawRow] = read_rows(of)
+    else:
+        rows = sample_rows(every, of.corpus.sample, lambda row: key_of(row, of.corpus)) if of.corpus.sample else every()
     try:
-        batches = list(make_documents(read_rows(of) if kind in {"parquet", "arrow", "duckdb"} else chosen(), of))
+        batches = list(make_documents(rows, of))
     except CorpusError as error:
         return str(error)
     documents = [one for batch in batches for one in batch.documents]

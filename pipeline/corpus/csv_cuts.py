@@ -1,8 +1,9 @@
 """Lines of CSV that are a record each, found and cut with arithmetic on their bytes.
 
 A line that begins outside quotes is a record of its own, and ends outside quotes, where each of its quotes stands at the edge of a field:
-every second one opens a field that it begins, and every other closes one that it ends. Then a delimiter parts fields where an even number
-of quotes stands before it. Lines with other quotes, other numbers of fields, or bytes that are not proved to be harmless are left.
+every second one opens a field that it begins, and every other closes one that it ends; or where one that closes and one that opens stand
+side by side, which is how a quote within a field is written. Then a delimiter parts fields where an even number of quotes stands before it.
+Lines with other quotes, other numbers of fields, or bytes that are not proved to be harmless are left.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ class Fields:
     simple: Flags  # of each line
     begins: Places  # of shape (simple lines, fields)
     ends: Places
+    data: bytes  # in which they stand: that of the lines, with one quote where two mean one
+    escaped: Flags | None  # of each field, whether a quote is in it; None where none is in any
 
     def columns(self, numbers: Mapping[str, int], kept: Flags) -> dict[str, Values]:
         """Cut columns out of some of the simple lines.
@@ -32,8 +35,11 @@ class Fields:
         :param numbers: of the fields, by the name of a column.
         :param kept: of each simple line, whether it is wanted.
         """
-        begins, ends = self.begins[kept], self.ends[kept]
-        return {name: Values(self.lines.data, begins[:, number], ends[:, number]) for name, number in numbers.items()}
+        begins, ends, escaped = self.begins[kept], self.ends[kept], None if self.escaped is None else self.escaped[kept]
+        return {
+            name: Values(self.data, begins[:, number], ends[:, number], None if escaped is None else escaped[:, number])
+            for name, number in numbers.items()
+        }
 
 
 def can_be_cut(dialect: Dialect, header: Sequence[str], wanted: Sequence[str]) -> bool:
@@ -52,10 +58,11 @@ def cut_lines(lines: Lines, delimiter: str, width: int) -> Fields:
     of_mark: Places = np.searchsorted(lines.ends, marks)
     simple = (np.diff(before, append=len(quotes)) % 2 == 0) & (ends > starts)
     opening = (np.arange(len(quotes)) - before[of_quote]) % 2 == 0
+    second = opening & (codes[quotes - 1] == QUOTE) & (quotes > starts[of_quote])  # of two that mean one
     at_edge = np.where(
         opening,
-        (quotes == starts[of_quote]) | (codes[quotes - 1] == mark),
-        (quotes + 1 == ends[of_quote]) | (codes[quotes + 1] == mark),
+        (quotes == starts[of_quote]) | (codes[quotes - 1] == mark) | second,
+        (quotes + 1 == ends[of_quote]) | (codes[quotes + 1] == mark) | (codes[quotes + 1] == QUOTE),
     )
     simple[of_quote[~at_edge]] = False
     parting = (np.searchsorted(quotes, marks) - before[of_mark]) % 2 == 0
@@ -68,4 +75,15 @@ def cut_lines(lines: Lines, delimiter: str, width: int) -> Fields:
     begins = np.concatenate([starts[simple, None], inner + 1], axis=1)
     closes = np.concatenate([inner, ends[simple, None]], axis=1)
     quoted = (codes[begins] == QUOTE) & (closes > begins)
-    return Fields(lines, simple, begins + quoted, closes - quoted)
+    return _with_single_quotes(Fields(lines, simple, begins + quoted, closes - quoted, lines.data, None), quotes[second & simple[of_quote]])
+
+
+def _with_single_quotes(fields: Fields, dropped: Places) -> Fields:
+    """Take the second quote of each two away, and move all that stands behind it."""
+    if not len(dropped):
+        return fields
+    kept = np.ones(len(fields.lines.codes), dtype=bool)
+    kept[dropped] = False
+    before, behind = np.searchsorted(dropped, fields.begins), np.searchsorted(dropped, fields.ends)
+    data = fields.lines.codes[kept].tobytes()
+    return Fields(fields.lines, fields.simple, fields.begins - before, fields.ends - behind, data, behind > before)

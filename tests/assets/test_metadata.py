@@ -14,7 +14,7 @@ from pipeline.call_records import StageServing
 from pipeline.settings import Project
 from pipeline.stages import STAGES, Report, Session, run_stage
 from pipeline.testing import ScriptedChat
-from tests.tiny import tiny_session
+from tests.tiny import tiny_rows, tiny_session
 
 LARGEST = 60_000  # bytes of a picture
 SERVED = StageServing(
@@ -112,3 +112,29 @@ def test_the_report_is_linked_with_its_verdict(opened: Session) -> None:
     assert about["page"].value == Path(about["report"].value).as_uri()
     assert about["verdict"].value.startswith("120 documents bear one of 4 categories")
     assert "| Exploring | yes |" in about["trust"].value
+
+
+def test_documents_are_told_apart_from_their_copies_and_by_language(make_project: Callable[..., Project], tmp_path: Path) -> None:
+    long = "The parcel with my new winter coat has still not come, and the shop does not answer my letters any more"
+    texts = ["Where is my refund?"] * 2 + [
+        long,
+        long + "!!",
+        "Die Rechnung ist falsch und ich möchte mein Geld zurück haben",
+        *(row["text"] for row in tiny_rows()[:5]),
+    ]
+    rows = [{"id": str(number), "text": text, "topic": "x"} for number, text in enumerate(texts)]
+    corpus = {"path": "data/tiny.jsonl", "id": "id", "text": "text", "near_duplicates": {"threshold": 0.8}, "detect_language": True}
+    with tiny_session(make_project(rows, corpus=corpus), tmp_path / "state", chat=ScriptedChat([])) as session:
+        run_stage("documents", session)
+        session.store.publish()
+        about = shown(session, "documents")
+    assert (about["rejects"], about["exact_copies"], about["near_copies"]) == ("none", 1, 1)
+    assert long in about["least_alike"].value
+    assert f"{long}!!" in about["least_alike"].value
+    assert "| de | detector | 1 |" in about["languages"].value
+
+
+def test_of_documents_no_more_is_shown_than_the_project_asks_for(opened: Session) -> None:
+    about = shown(opened, "documents")
+    assert about["exact_copies"] == 0
+    assert not {"near_copies", "least_alike", "languages"} & about.keys()
