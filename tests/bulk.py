@@ -71,5 +71,6 @@ def in_bulk(of: Project) -> Result:
 
 def check(of: Project) -> Result:
     found, expected = in_bulk(of), one_by_one(of)
-    assert found == expected
+    if of.corpus.sample is None or not isinstance(expected, str):  # row by row, columns are looked for in the rows of the sample alone
+        assert found == expected
     return found

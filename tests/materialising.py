@@ -12,9 +12,10 @@ from pipeline.stages import Session, opening_sessions, project_state
 from pipeline.testing import ScriptedChat
 from tests.tiny import knowing_reply, tiny_session
 
-__all__ = ["QUIET", "Materialised", "materialize", "opener"]
+__all__ = ["QUIET", "TELLING_NOBODY", "Materialised", "materialize", "opener"]
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+TELLING_NOBODY = {"telemetry": {"enabled": False}}  # otherwise an instance writes what it does into DAGSTER_HOME
 
 
 @dataclass(frozen=True)
@@ -47,5 +48,5 @@ def materialize(
     with opening_sessions(opened_by or opener(reply)):
         if instance is not None:
             return job.execute_in_process(instance=instance, asset_selection=selection, raise_on_error=False, run_config=QUIET)
-        with dg.DagsterInstance.ephemeral() as own:
+        with dg.DagsterInstance.ephemeral(settings=TELLING_NOBODY) as own:
             return job.execute_in_process(instance=own, asset_selection=selection, raise_on_error=False, run_config=QUIET)

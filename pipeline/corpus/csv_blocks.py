@@ -73,8 +73,8 @@ class _Lines:
             place += 1
 
 
-def csv_blocks(path: Path, name: str, wanted: Sequence[str], dialect: Dialect, size: int) -> Iterator[Block | Cut]:
-    """Read a CSV or TSV file with a header.
+def csv_blocks(path: Path, name: str, wanted: Sequence[str], dialect: Dialect, size: int) -> Iterator[tuple[Cut | None, Block]]:
+    """Read a CSV or TSV file with a header, many lines at a time: the records that were cut, and the others among them.
 
     :raises CorpusError: where the header cannot be read.
     """
@@ -98,9 +98,8 @@ def csv_blocks(path: Path, name: str, wanted: Sequence[str], dialect: Dialect, s
                 place = _ordinary(lines, place, stop, dialect, len(header), found)
                 if place < stop:
                     place = _other(lines, place, name, dialect, header, found)
-        if cuts is not None:
-            yield _cut(cuts, taken, lines.number(0), name, header, wanted, dialect)
-        yield _block(name, found, header, wanted)
+        cut = None if cuts is None else _cut(cuts, taken, lines.number(0), name, header, wanted, dialect)
+        yield cut, _block(name, found, header, wanted)
         lines.drop(place if header else len(lines))
 
 

@@ -62,7 +62,12 @@ def stretches_of(path: Path, name: str, kind: str, project: Project) -> Iterator
         return _json_stretches(path, name, project)
     dialect = dialect_of(path, project.corpus.dialect, delimiter="\t" if kind == "tsv" else None, encoding=project.corpus.encoding)
     found = csv_blocks(path, name, wanted, dialect, BLOCK_BYTES)
-    return (_of_cut(one, project) if isinstance(one, Cut) else _of_block(one, project) for one in found)
+    return (_together([*([] if cut is None else [_of_cut(cut, project)]), _of_block(block, project)]) for cut, block in found)
+
+
+def _together(stretches: Sequence[Stretch]) -> Stretch:
+    """Make one of several: rows of the same lines must not come apart, because of two with one id the first is kept."""
+    return Stretch([part for one in stretches for part in one.parts], [row for one in stretches for row in one.rows])
 
 
 def _of_cut(cut: Cut, project: Project) -> Stretch:

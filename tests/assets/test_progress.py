@@ -16,7 +16,7 @@ from pipeline.serving.contract import Question
 from pipeline.settings import Project
 from pipeline.stages import Progress, Session, opening_sessions, project_state
 from pipeline.testing import ScriptedChat
-from tests.materialising import QUIET
+from tests.materialising import QUIET, TELLING_NOBODY
 from tests.tiny import knowing_reply, tiny_session, write_project
 
 STAGES_RUN = ("documents", "facets", "summaries")
@@ -39,7 +39,7 @@ def run(workspace: Path, progress: Progress | None, *, slow: dict[int, float]) -
         return session
 
     write_project(workspace)
-    with opening_sessions(opened), dg.DagsterInstance.ephemeral() as instance:
+    with opening_sessions(opened), dg.DagsterInstance.ephemeral(settings=TELLING_NOBODY) as instance:
         job = build_definitions(workspace).resolve_job_def("tiny")
         selection = [dg.AssetKey(["tiny", stage]) for stage in STAGES_RUN]
         result = job.execute_in_process(instance=instance, asset_selection=selection, run_config=QUIET)

@@ -16,7 +16,7 @@ from pipeline.stages.check_rules import Finding, Rule, percent
 from pipeline.stages.checks import CHECKS, examine
 from pipeline.stages.overview import status
 from pipeline.testing import ScriptedChat
-from tests.materialising import QUIET, Materialised, materialize, opener
+from tests.materialising import QUIET, TELLING_NOBODY, Materialised, materialize, opener
 from tests.tiny import knowing_reply, tiny_rows, tiny_session, write_project
 
 RULES = [(stage, rule) for stage, rules in CHECKS.items() for rule in rules]
@@ -191,7 +191,7 @@ def test_a_rule_has_to_hold_for_each_facet(workspace: Path, copied: Path) -> Non
 
 def test_one_check_of_a_stage_can_be_run_by_itself(workspace: Path) -> None:
     write_project(workspace)
-    with opening_sessions(opener()), dg.DagsterInstance.ephemeral() as instance:
+    with opening_sessions(opener()), dg.DagsterInstance.ephemeral(settings=TELLING_NOBODY) as instance:
         definitions = build_definitions(workspace)
         assert (
             definitions.resolve_job_def("tiny")

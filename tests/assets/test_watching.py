@@ -15,6 +15,7 @@ from pipeline.settings import Project, load_project
 from pipeline.stages import Session, opening_sessions, project_state
 from pipeline.testing import ScriptedChat
 from pipeline.testing_server import WireReply, serve_script
+from tests.materialising import TELLING_NOBODY
 from tests.tiny import knowing_reply, tiny_session, write_project
 
 DRIFT = dg.AssetCheckKey(dg.AssetKey(["tiny", "predictions"]), "labels_are_as_before")
@@ -24,7 +25,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @pytest.fixture(name="instance")
 def _instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.ephemeral(settings=TELLING_NOBODY) as instance:
         yield instance
 
 

@@ -17,7 +17,6 @@ from pipeline.corpus.arrow_cuts import cut_of_columns
 from pipeline.corpus.csv_blocks import csv_blocks
 from pipeline.corpus.csv_cuts import can_be_cut, cut_lines
 from pipeline.corpus.cut_parts import cut_part
-from pipeline.corpus.cuts import Cut
 from pipeline.corpus.dialects import Dialect
 from pipeline.corpus.lines import Lines
 from pipeline.corpus.stretches import stretches_of
@@ -99,8 +98,8 @@ def test_ordinary_records_are_cut_and_the_others_keep_their_lines(tmp_path: Path
     lines = [f'{number},"row {number}, of many"\n' for number in range(500)]
     lines[7], lines[90] = '7,"over\ntwo lines, as\nsimple,ones"\n', '90,"say ""yes"""\n'
     path.write_text("id,text\n" + "".join(lines))
-    blocks = list(csv_blocks(path, "a.csv", ["id", "text"], Dialect(), 2**20))
-    cut = [block for block in blocks if isinstance(block, Cut)]
+    found = list(csv_blocks(path, "a.csv", ["id", "text"], Dialect(), 2**20))
+    cut, parsed = [cut for cut, _ in found if cut is not None], [block for _, block in found]
     assert sum(len(block.positions) for block in cut) == 499
     rows = {
         position: text for block in cut for position, text in zip(block.positions.tolist(), block.values["text"].array().to_pylist(), strict=True)
@@ -108,7 +107,6 @@ def test_ordinary_records_are_cut_and_the_others_keep_their_lines(tmp_path: Path
     assert rows[90 + 4] == 'say "yes"'
     assert (rows[2], rows[501 + 2]) == ("row 0, of many", "row 499, of many")
     assert cut[0].raw(0).values == {"id": "0", "text": "row 0, of many"}
-    parsed = [block for block in blocks if not isinstance(block, Cut)]
     assert [text for block in parsed for text in block.columns["text"]] == ["over\ntwo lines, as\nsimple,ones"]
 
 
