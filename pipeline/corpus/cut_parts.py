@@ -97,7 +97,7 @@ class _Rows:
         makes = (("gold", corpus.gold, gold_of), ("language", corpus.language, lambda value: id_of(value) or None))
         for column, name, make in makes:
             if name is not None:
-                columns[column] = self._plain(name) if self._is_plain(name) else self._each(name, make, pa.string())
+                columns[column] = self.cut.values[name].array() if self._is_plain(name) else self._each(name, make, pa.string())
         if corpus.time is not None:
             columns["written_at"] = self._each(corpus.time, time_of, DOCUMENT_SCHEMA.field("written_at").type)
         if self.project.partitions is not None:
@@ -124,17 +124,14 @@ class _Rows:
     def _is_plain(self, name: str) -> bool:
         return name in self.cut.values and name not in self.cut.typed
 
-    def _plain(self, name: str) -> pa.Array:
-        return self.cut.values[name].array()
-
     def _each(self, name: str | None, make: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:
         """Make something of each value of a column, of the same value once; without a column, of nothing."""
         if name is None or name not in {*self.cut.values, *self.cut.typed}:
             made, faults = _made(make, [None if name is None else self.cut.constants[name]])
             self.uncertain.update(range(len(self.cut)) if faults else ())
             return pa.array(made * len(self.cut), kind)
-        column = self.cut.typed[name] if name in self.cut.typed else self._plain(name)
-        if pa.types.is_nested(column.type):
+        column = self.cut.typed[name] if name in self.cut.typed else self.cut.values[name].array()
+        if pa.types.is_nested(column.type) or isinstance(column.type, pa.BaseExtensionType):
             made, faults = _made(make, column.to_pylist())
             self.uncertain.update(faults)
             return pa.array(made, kind)
@@ -150,7 +147,7 @@ class _Rows:
         for number, name in enumerate(sorted(self.project.corpus.metadata)):
             text += f"{',' if number else ''}{canonical_json(name)}:"
             if self._is_plain(name):
-                joined += [pa.scalar(f'{text}"'), self._plain(name)]
+                joined += [pa.scalar(f'{text}"'), self.cut.values[name].array()]
                 text = '"'
             elif name in self.cut.typed:
                 joined += [pa.scalar(text), self._spelled(name)]
