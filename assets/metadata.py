@@ -250,7 +250,7 @@ def _documents(session: Session) -> dict[str, Any]:
     corpus, counts = session.project.corpus, session.store.counts()
     shown = {"rejects": _queried(session, REJECTS) or "none", "exact_copies": counts["documents"] - counts["texts"]}
     if corpus.near_duplicates is not None:
-        shown |= {"near_copies": counted[0][0] if (counted := session.store.query("select count(*) from near_copies")[1]) else 0}
+        shown |= {"near_copies": session.store.query("select count(*) from near_copies")[1][0][0]}
         shown |= {"least_alike": _queried(session, LEAST_ALIKE) or "none"}
     if corpus.detect_language or corpus.language is not None:
         shown |= {"languages": _queried(session, LANGUAGES) or "none"}

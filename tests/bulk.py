@@ -12,6 +12,7 @@ from pipeline.corpus import RawRow, corpus_files, documents_table, make_document
 from pipeline.corpus.columns import key_of
 from pipeline.corpus.read import read_file
 from pipeline.corpus.sampling import sample_rows
+from pipeline.corpus.stretches import COLUMNAR
 from pipeline.errors import CorpusError
 from pipeline.records import Reject
 from pipeline.settings import CorpusSettings, Project
@@ -44,7 +45,7 @@ def one_by_one(of: Project) -> Result:
     def every() -> Iterable[RawRow]:
         return chain.from_iterable(read_file(path, name, kind, of.corpus) for name, path in files.items())
 
-    if kind in {"parquet", "arrow", "duckdb"}:
+    if kind in COLUMNAR:
         rows: Iterable[RawRow] = read_rows(of)
     else:
         rows = sample_rows(every, of.corpus.sample, lambda row: key_of(row, of.corpus)) if of.corpus.sample else every()

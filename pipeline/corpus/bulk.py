@@ -28,7 +28,7 @@ from pipeline.corpus.opening import is_utf8, open_lines
 from pipeline.corpus.parts import DOCUMENT_SCHEMA, Part
 from pipeline.corpus.read import BATCH_ROWS, read_file, read_rows
 from pipeline.corpus.rows import RawRow
-from pipeline.corpus.stretches import Stretch, gathered, stretches_of
+from pipeline.corpus.stretches import COLUMNAR, Stretch, gathered, stretches_of
 from pipeline.corpus_settings import SampleSettings
 from pipeline.ids import canonical_json, order_key
 from pipeline.records import Document, Reject
@@ -37,7 +37,6 @@ from pipeline.settings import Project
 __all__ = ["BulkBatch", "documents_table", "read_documents", "read_in_bulk", "reads_in_bulk"]
 
 BATCHES_TOGETHER = 10  # of the row reader
-COLUMNAR = frozenset({"parquet", "arrow", "duckdb"})  # formats with columns that are known before any row is read
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The sample of a corpus that is read in bulk: the same rows as `sample_rows` chooses."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 
 from pipeline.corpus.columns import key_of
 from pipeline.corpus.parts import Part
-from pipeline.corpus.sampling import HASHES, PERSON, place_of, threshold_of
+from pipeline.corpus.sampling import HASHES, place_of, sample_hash, threshold_of
 from pipeline.corpus.stretches import Stretch
 from pipeline.corpus_settings import CorpusSettings, SampleSettings
 from pipeline.ids import normalise_text
@@ -48,7 +47,7 @@ def _every_place(stretches: Iterable[Stretch], seed: int, corpus: CorpusSettings
 
 def _places(part: Part, seed: int, corpus: CorpusSettings) -> Places:
     """Hash what the documents are chosen by, as `place_of` does."""
-    start = hashlib.blake2b(f"{seed}\0".encode(), digest_size=8, person=PERSON)
+    start = sample_hash(seed)
     texts = part.columns["text" if corpus.id is None else "doc_id"].to_pylist()
     found = []
     for text in map(normalise_text, texts) if corpus.id is None else texts:

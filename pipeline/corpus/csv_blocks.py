@@ -6,6 +6,7 @@ stands still at a record that is not ordinary: one that breaks a rule, has other
 """
 
 import csv
+import io
 import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -56,9 +57,9 @@ class _Lines:
         """Give the number of a line in the file."""
         return self._first + place
 
-    def text(self, place: int) -> str:
-        """Give a line, bytes that are not UTF-8 as surrogates."""
-        return self.here.line(place).decode("utf-8", "surrogateescape")
+    def texts(self, start: int, end: int) -> list[str]:
+        """Give lines, bytes that are not UTF-8 as surrogates."""
+        return list(io.StringIO(self.here.between(start, end).decode("utf-8", "surrogateescape"), newline="\n"))
 
     def faulty(self, start: int, end: int) -> bool:
         """Tell whether one of some lines is not UTF-8."""
@@ -67,9 +68,8 @@ class _Lines:
     def from_place(self, place: int) -> Iterator[Line]:
         """Give lines as the row reader takes them, and further ones of the file."""
         while place < len(self) or self.more():
-            raw = self.here.line(place)
-            text = self.text(place)
-            yield Line(self.number(place), text, raw, self.faulty(place, place + 1))
+            (text,) = self.texts(place, place + 1)
+            yield Line(self.number(place), text, self.here.line(place), self.faulty(place, place + 1))
             place += 1
 
 
@@ -114,7 +114,7 @@ class _Found:
 
 def _header(path: Path, lines: _Lines, name: str, dialect: Dialect) -> tuple[list[str], int]:
     """Read the header, and say at which place the lines below it begin."""
-    hinted = lines.number(0) == 1 and hinted_delimiter(lines.text(0)) is not None
+    hinted = lines.number(0) == 1 and hinted_delimiter(lines.texts(0, 1)[0]) is not None
     source = LineSource(lines.from_place(1 if hinted else 0), dialect)
     for record in records(source, name, dialect):
         if isinstance(record, RawRow):
@@ -125,7 +125,7 @@ def _header(path: Path, lines: _Lines, name: str, dialect: Dialect) -> tuple[lis
 
 def _ordinary(lines: _Lines, place: int, end: int, dialect: Dialect, width: int, found: _Found) -> int:
     """Read records up to a place, and say at which place the first one begins that was not read."""
-    reader = dialect.reader(list(map(lines.text, range(place, end))))
+    reader = dialect.reader(lines.texts(place, end))
     first, valid = lines.number(place), not lines.faulty(place, end)
     begun = 0
     try:

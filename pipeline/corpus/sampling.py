@@ -13,9 +13,9 @@ from typing import Any
 from pipeline.corpus.rows import RawRow
 from pipeline.corpus_settings import SampleSettings
 
-__all__ = ["HASHES", "PERSON", "place_of", "sample_rows", "threshold_of"]
+__all__ = ["HASHES", "place_of", "sample_hash", "sample_rows", "threshold_of"]
 
-HASHES, PERSON = 2**64, b"sample"  # number of hash values; what makes them others than those of ids
+HASHES = 2**64  # number of hash values
 Key = Callable[[Mapping[str, Any]], str | None]
 
 
@@ -60,5 +60,11 @@ def place_of(row: RawRow, seed: int, key: Key) -> int | None:
     chosen_by = None if row.values is None else key(row.values)
     if chosen_by is None:
         return None
-    digest = hashlib.blake2b(f"{seed}\0{chosen_by}".encode("utf-8", "surrogatepass"), digest_size=8, person=PERSON).digest()
-    return int.from_bytes(digest)
+    state = sample_hash(seed)
+    state.update(chosen_by.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(state.digest())
+
+
+def sample_hash(seed: int) -> "hashlib.blake2b":
+    """Start the hash of a row, to be copied for many: what it lacks is what the row is chosen by."""
+    return hashlib.blake2b(f"{seed}\0".encode(), digest_size=8, person=b"sample")

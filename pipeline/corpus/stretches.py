@@ -23,9 +23,10 @@ from pipeline.corpus.rows import RawRow
 from pipeline.corpus.templates import Slots, Template, fitting, template_of
 from pipeline.settings import Project
 
-__all__ = ["BLOCK_BYTES", "BULK_BYTES", "BULK_ROWS", "Stretch", "gathered", "stretches_of"]
+__all__ = ["BLOCK_BYTES", "BULK_BYTES", "BULK_ROWS", "COLUMNAR", "Stretch", "gathered", "stretches_of"]
 
 BLOCK_BYTES = 2**20  # what stays in the caches of a processor
+COLUMNAR = frozenset({"parquet", "arrow", "duckdb"})  # formats with columns that are known before any row is read
 TEMPLATES = 3  # that are tried on one block
 BULK_ROWS, BULK_BYTES = 122_880, 2**26  # as many rows as DuckDB keeps together, and 64 MB of text
 
@@ -53,7 +54,7 @@ def stretches_of(path: Path, name: str, kind: str, project: Project) -> Iterator
     :raises CorpusError: where it cannot be read, or is in another encoding than the project file says.
     """
     wanted = wanted_columns(project)
-    if kind in {"parquet", "arrow", "duckdb"}:
+    if kind in COLUMNAR:
         batches = table_batches(path, project.corpus.table, wanted, batch=BATCH_ROWS) if kind == "duckdb" else read_batches(path, kind, wanted)
         return (_of_cut(cut, project) for cut in cuts_of_batches(name, batches, wanted, BLOCK_BYTES))
     if project.corpus.encoding is None:

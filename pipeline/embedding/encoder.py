@@ -101,13 +101,16 @@ class SentenceEmbedder:
         if not texts:
             return np.zeros((0, self.width), dtype=np.float32)
         heads = [text[:LONGEST_TEXT] for text in texts]
-        on_gpu = self.model.device.type != "cpu"
-        batches = list(even_batches(heads, workers=cores(), on_gpu=on_gpu))
         found = np.empty((len(heads), self.width), dtype=np.float32)
-        parted = [[heads[place] for place in places] for places in batches]
-        for places, rows in zip(batches, on_all_cores(self._read, parted, most=BESIDE_GPU if on_gpu else None), strict=True):
+        for places, rows in self.by_batches(heads, lambda places: self._read([heads[place] for place in places])):
             found[places] = rows
         return unit_rows(found)
+
+    def by_batches(self, texts: Sequence[str], work: Callable[[list[int]], Made]) -> Iterator[tuple[list[int], Made]]:
+        """Work on texts in batches that suit the device, and give the places of each with what was made of it."""
+        on_gpu = self.model.device.type != "cpu"
+        batches = list(even_batches(texts, workers=cores(), on_gpu=on_gpu))
+        yield from zip(batches, on_all_cores(work, batches, most=BESIDE_GPU if on_gpu else None), strict=True)
 
     def embed_tokens(self, tokens: Sequence[int]) -> Matrix:
         """Read each token of the vocabulary as a text of its own, and give the mean of what the model makes of it, of any length."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.embedding.contract import LONGEST_TEXT, Matrix, cores, unit_rows
-from pipeline.embedding.encoder import SentenceEmbedder, even_batches, on_all_cores
+from pipeline.embedding.contract import LONGEST_TEXT, Matrix, unit_rows
+from pipeline.embedding.encoder import SentenceEmbedder
 from pipeline.weights import known_weights
 
 if TYPE_CHECKING:
@@ -120,7 +120,6 @@ def read_below(texts: Sequence[str], *, layers: int, states: int, cache: Path | 
     model = base.model
     bert, heads = model[0].model, [text[:LONGEST_TEXT] for text in texts]
     lower, upper = bert.encoder.layer[: ALL_LAYERS - layers], bert.encoder.layer[ALL_LAYERS - layers :]
-    batches = list(even_batches(heads, workers=cores(), on_gpu=model.device.type != "cpu"))
 
     def read(places: list[int]) -> tuple[Matrix, list[Halves]]:
         features = base.read_tokens([heads[place] for place in places])
@@ -135,7 +134,7 @@ def read_below(texts: Sequence[str], *, layers: int, states: int, cache: Path | 
 
     vectors = np.empty((len(heads), SentenceEmbedder.width), dtype=np.float32)
     found: list[Halves] = [np.zeros((0, 0), dtype=np.float16)] * len(heads)
-    for places, (rows, kept) in zip(batches, on_all_cores(read, batches), strict=True):
+    for places, (rows, kept) in base.by_batches(heads, read):
         vectors[places] = rows
         for place, state in zip(places, kept, strict=True):
             found[place] = state
